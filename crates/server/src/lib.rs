@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The signaling server.
+
+pub mod store;
