@@ -1,0 +1,466 @@
+//! The server's side of one call, from `create` to its end (`PROTOCOL.md`, section 6).
+//!
+//! [`ServerCall`] takes commands in and gives a reply and effects out; it knows no socket, no store and no clock.
+//! The server keeps the same facts in its database and must answer like this machine does: its conformance suite
+//! compares the two. The small functions at the end are used by both.
+
+use std::collections::BTreeMap;
+
+use carillon_wire::frame::{DeclineReason, DeclineScope, EndReason, TakenKind};
+use carillon_wire::limits::{CALLER_GRACE, MAX_RING, MIN_RING};
+use carillon_wire::{CallId, Code, DeviceId, Millis, UnixMillis};
+
+/// One call, as the server sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServerCall {
+    call: CallId,
+    caller: DeviceId,
+    rung: BTreeMap<DeviceId, Rung>,
+    expires_at: UnixMillis,
+    /// When the caller's time to come back is over, while its line is lost.
+    caller_lost_at: Option<UnixMillis>,
+    state: State,
+}
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// The callee's devices ring.
+    Ringing,
+    /// One device has accepted.
+    Accepted(DeviceId),
+    /// It is over.
+    Ended {
+        /// Why.
+        reason: EndReason,
+        /// The device that had accepted, if one had.
+        accepted: Option<DeviceId>,
+        /// The device that declined for the whole account, if that ended it.
+        declined_by: Option<DeviceId>,
+    },
+}
+
+/// One of the callee's devices in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rung {
+    /// The device is, or was at some time during the ring, reachable.
+    pub reachable: bool,
+    /// It has said `ringing`.
+    pub ringing: bool,
+    /// It has declined, and why.
+    pub declined: Option<DeclineReason>,
+}
+
+/// What a device asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// `ringing`
+    Ringing,
+    /// `accept`; the box travels beside it.
+    Accept,
+    /// `decline`
+    Decline {
+        /// Why.
+        reason: DeclineReason,
+        /// For whom.
+        scope: DeclineScope,
+    },
+    /// `cancel`
+    Cancel,
+    /// `relay`; the box travels beside it.
+    Relay {
+        /// The addressee.
+        to: DeviceId,
+        /// The sender's number.
+        seq: u64,
+    },
+    /// `end`
+    End {
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+/// What happens to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// A device sent a frame about it.
+    By(DeviceId, Act),
+    /// A device of the callee has come within reach.
+    Reachable(DeviceId),
+    /// The caller's line is lost.
+    CallerLost,
+    /// The caller has connected again.
+    CallerBack,
+    /// Settings or a block changed so that the call would now be refused.
+    SettingsRefuse,
+    /// Time has passed.
+    Sweep,
+}
+
+/// What the device that sent the frame gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reply {
+    /// `done`
+    Done,
+    /// `accepted`: this device has the call.
+    Accepted,
+    /// `taken`: this device does not have it.
+    Taken(TakenKind),
+    /// `error`
+    Error(Code),
+}
+
+/// What a device is told, through its mailbox. [`carillon_wire::frame::Event`] without boxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Notice {
+    /// `ring`
+    Ring,
+    /// `ringing`
+    Ringing {
+        /// Which device.
+        device: DeviceId,
+    },
+    /// `accepted`
+    Accepted {
+        /// Which device.
+        device: DeviceId,
+    },
+    /// `taken`
+    Taken(TakenKind),
+    /// `relay`
+    Relay {
+        /// The sender.
+        from: DeviceId,
+        /// The sender's number.
+        seq: u64,
+    },
+    /// `ended`
+    Ended(EndReason),
+}
+
+impl Notice {
+    /// Whether this is the last thing that a device hears about a ring.
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Taken(_) | Self::Ended(_) => true,
+            Self::Ring | Self::Ringing { .. } | Self::Accepted { .. } | Self::Relay { .. } => false,
+        }
+    }
+}
+
+/// What the server has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Put this into a device's mailbox.
+    Tell(DeviceId, Notice),
+    /// Put the call on the callee's list of missed calls, once for each call id.
+    Missed,
+}
+
+/// What becomes of a `create` that the rules allow.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Placed {
+    /// It rings.
+    Rings(ServerCall, Vec<Effect>),
+    /// No device can be reached: `refused{unavailable}`, and a missed call.
+    Unreachable(Vec<Effect>),
+}
+
+impl ServerCall {
+    /// Places a call: `rung` are the callee's devices, each with whether it can be reached now.
+    ///
+    /// Every device is told, also one that is away: it finds the `ring` when it comes within reach in time.
+    pub fn create(
+        call: CallId,
+        caller: DeviceId,
+        rung: impl IntoIterator<Item = (DeviceId, bool)>,
+        expires_at: UnixMillis,
+    ) -> Placed {
+        let rung: BTreeMap<_, _> = rung
+            .into_iter()
+            .filter(|(device, _)| *device != caller)
+            .map(|(device, reachable)| (device, Rung { reachable, ringing: false, declined: None }))
+            .collect();
+        if !rung.values().any(|one| one.reachable) {
+            return Placed::Unreachable(vec![Effect::Missed]);
+        }
+        let effects = rung.keys().map(|&device| Effect::Tell(device, Notice::Ring)).collect();
+        let state = State::Ringing;
+        Placed::Rings(Self { call, caller, rung, expires_at, caller_lost_at: None, state }, effects)
+    }
+
+    /// Which call.
+    pub const fn call(&self) -> CallId {
+        self.call
+    }
+
+    /// The device that placed it.
+    pub const fn caller(&self) -> DeviceId {
+        self.caller
+    }
+
+    /// Where it stands. A deadline that has passed shows only after the next [`ServerCall::apply`].
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// The callee's devices.
+    pub const fn rung(&self) -> &BTreeMap<DeviceId, Rung> {
+        &self.rung
+    }
+
+    /// The device that has accepted, be the call over or not.
+    pub const fn accepted(&self) -> Option<DeviceId> {
+        match self.state {
+            State::Ringing => None,
+            State::Accepted(device) => Some(device),
+            State::Ended { accepted, .. } => accepted,
+        }
+    }
+
+    /// When [`Command::Sweep`] has something to do: no later than this.
+    pub fn deadline(&self) -> Option<UnixMillis> {
+        match self.state {
+            State::Ringing => {
+                Some(self.caller_lost_at.map_or(self.expires_at, |lost| lost.min(self.expires_at)))
+            }
+            State::Accepted(_) | State::Ended { .. } => None,
+        }
+    }
+
+    /// Takes one command. A command that was taken before changes nothing, and gets the same reply unless the call
+    /// has moved on in between. Only a relay has its effect each time.
+    ///
+    /// Deadlines count when they have passed, not when they are swept: whatever the command, they come first.
+    /// Commands without an acting device are answered with [`Reply::Done`].
+    pub fn apply(&mut self, now: UnixMillis, command: Command) -> (Reply, Vec<Effect>) {
+        let mut effects = Vec::new();
+        if self.state == State::Ringing
+            && let Some(reason) = due(now, self.expires_at, self.caller_lost_at)
+        {
+            self.end(reason, None, &mut effects);
+        }
+        let reply = match command {
+            Command::By(device, act) => self.act(device, act, &mut effects),
+            Command::Reachable(device) => {
+                if let Some(one) = self.rung.get_mut(&device) {
+                    one.reachable = true;
+                }
+                Reply::Done
+            }
+            Command::CallerLost => {
+                if self.state == State::Ringing && self.caller_lost_at.is_none() {
+                    self.caller_lost_at = Some(now.after(CALLER_GRACE));
+                }
+                Reply::Done
+            }
+            Command::CallerBack => {
+                self.caller_lost_at = None;
+                Reply::Done
+            }
+            Command::SettingsRefuse => {
+                if self.state == State::Ringing {
+                    self.end(EndReason::Unavailable, None, &mut effects);
+                }
+                Reply::Done
+            }
+            Command::Sweep => Reply::Done,
+        };
+        (reply, effects)
+    }
+
+    fn act(&mut self, device: DeviceId, act: Act, effects: &mut Vec<Effect>) -> Reply {
+        if device == self.caller {
+            return match act {
+                Act::Ringing | Act::Accept | Act::Decline { .. } => Reply::Error(Code::CallState),
+                Act::Cancel => self.hang_up(device, EndReason::Cancelled, effects),
+                Act::Relay { to, seq } => self.relay(device, to, seq, effects),
+                Act::End { reason } => match self.state {
+                    State::Ringing => Reply::Error(Code::CallState),
+                    State::Accepted(_) | State::Ended { .. } => self.hang_up(device, reason, effects),
+                },
+            };
+        }
+        let Some(one) = self.rung.get_mut(&device) else { return Reply::Error(Code::CallUnknown) };
+        // Whoever speaks can be reached.
+        one.reachable = true;
+        match act {
+            Act::Ringing => self.ringing(device, effects),
+            Act::Accept => self.accept(device, effects),
+            Act::Decline { reason, scope } => self.decline(device, reason, scope, effects),
+            Act::Cancel => Reply::Error(Code::CallState),
+            Act::Relay { to, seq } => self.relay(device, to, seq, effects),
+            Act::End { reason } => match self.state {
+                State::Accepted(winner) if winner == device => self.hang_up(device, reason, effects),
+                State::Ended { .. } => Reply::Done,
+                State::Ringing | State::Accepted(_) => Reply::Error(Code::CallState),
+            },
+        }
+    }
+
+    fn ringing(&mut self, device: DeviceId, effects: &mut Vec<Effect>) -> Reply {
+        if let Some(one) = self.rung.get_mut(&device)
+            && self.state == State::Ringing
+            && !one.ringing
+            && one.declined.is_none()
+        {
+            one.ringing = true;
+            effects.push(Effect::Tell(self.caller, Notice::Ringing { device }));
+        }
+        Reply::Done
+    }
+
+    fn accept(&mut self, device: DeviceId, effects: &mut Vec<Effect>) -> Reply {
+        let declined = self.rung.get(&device).and_then(|one| one.declined);
+        match self.state {
+            State::Ringing if declined.is_none() => {
+                self.state = State::Accepted(device);
+                self.caller_lost_at = None;
+                effects.push(Effect::Tell(self.caller, Notice::Accepted { device }));
+                self.tell_waiting(device, Notice::Taken(TakenKind::Answered), effects);
+                Reply::Accepted
+            }
+            State::Ringing => Reply::Taken(TakenKind::Over),
+            State::Accepted(winner) if winner == device => Reply::Accepted,
+            State::Accepted(_) => Reply::Taken(TakenKind::Answered),
+            State::Ended { accepted, declined_by, .. } => {
+                Reply::Taken(late_accept(device, accepted, declined_by))
+            }
+        }
+    }
+
+    fn decline(
+        &mut self,
+        device: DeviceId,
+        reason: DeclineReason,
+        scope: DeclineScope,
+        effects: &mut Vec<Effect>,
+    ) -> Reply {
+        match self.state {
+            State::Ringing => {}
+            // The one that has the call hangs up with `end`.
+            State::Accepted(winner) if winner == device => return Reply::Error(Code::CallState),
+            State::Accepted(_) | State::Ended { .. } => return Reply::Done,
+        }
+        if let Some(one) = self.rung.get_mut(&device) {
+            one.declined.get_or_insert(reason);
+        }
+        match scope {
+            DeclineScope::All => self.end(EndReason::Declined, Some(device), effects),
+            DeclineScope::Device => {
+                let answers = self.rung.values().filter(|one| one.reachable).map(|one| one.declined);
+                if let Some(reason) = declines_outcome(answers) {
+                    self.end(reason, None, effects);
+                }
+            }
+        }
+        Reply::Done
+    }
+
+    /// A relay is passed on each time it is sent; the addressee drops what it has seen.
+    fn relay(&mut self, from: DeviceId, to: DeviceId, seq: u64, effects: &mut Vec<Effect>) -> Reply {
+        match self.state {
+            State::Accepted(winner)
+                if (from, to) == (self.caller, winner) || (from, to) == (winner, self.caller) =>
+            {
+                effects.push(Effect::Tell(to, Notice::Relay { from, seq }));
+                Reply::Done
+            }
+            State::Ringing | State::Accepted(_) | State::Ended { .. } => Reply::Error(Code::CallState),
+        }
+    }
+
+    /// `cancel` by the caller, or `end` by one of the two devices in an accepted call. A `cancel` that comes after
+    /// the accept ends the call like `end` does: the person gave up, and the other end must not wait for them.
+    fn hang_up(&mut self, by: DeviceId, reason: EndReason, effects: &mut Vec<Effect>) -> Reply {
+        match self.state {
+            State::Ringing => {
+                self.end(reason, None, effects);
+                // The caller knows: it asked for it.
+                effects.retain(|effect| !matches!(effect, Effect::Tell(device, _) if *device == by));
+            }
+            State::Accepted(winner) => {
+                let other = if by == winner { self.caller } else { winner };
+                self.state = State::Ended { reason, accepted: Some(winner), declined_by: None };
+                effects.push(Effect::Tell(other, Notice::Ended(reason)));
+            }
+            State::Ended { .. } => {}
+        }
+        Reply::Done
+    }
+
+    /// Ends a ring: the caller is told, and every device of the callee that has not spoken for itself.
+    fn end(&mut self, reason: EndReason, declined_by: Option<DeviceId>, effects: &mut Vec<Effect>) {
+        self.state = State::Ended { reason, accepted: None, declined_by };
+        self.caller_lost_at = None;
+        effects.push(Effect::Tell(self.caller, Notice::Ended(reason)));
+        match declined_by {
+            Some(device) => self.tell_waiting(device, Notice::Taken(TakenKind::Declined), effects),
+            None => self.tell_waiting(self.caller, Notice::Ended(reason), effects),
+        }
+        if is_missed(reason) {
+            effects.push(Effect::Missed);
+        }
+    }
+
+    fn tell_waiting(&self, except: DeviceId, notice: Notice, effects: &mut Vec<Effect>) {
+        let waiting = self.rung.iter().filter(|(device, one)| **device != except && one.declined.is_none());
+        effects.extend(waiting.map(|(&device, _)| Effect::Tell(device, notice)));
+    }
+}
+
+/// Until when a call rings: as long as the caller asks for, within [`MIN_RING`] and [`MAX_RING`].
+pub fn ring_until(now: UnixMillis, asked: Millis) -> UnixMillis {
+    now.after(asked.clamp(MIN_RING, MAX_RING))
+}
+
+/// Why a ringing call is over by the clock, if it is. The deadline that passed first counts; a deadline has passed
+/// when `now` has reached it.
+pub fn due(now: UnixMillis, expires_at: UnixMillis, caller_lost_at: Option<UnixMillis>) -> Option<EndReason> {
+    match caller_lost_at {
+        Some(lost_at) if lost_at < expires_at && lost_at <= now => Some(EndReason::CallerLost),
+        _ if expires_at <= now => Some(EndReason::Expired),
+        _ => None,
+    }
+}
+
+/// What the declines of single devices come to. `answers` has one entry for each device that is or was reachable:
+/// `None` for one that has said nothing. `None` as long as one is open: it goes on ringing.
+pub fn declines_outcome(answers: impl IntoIterator<Item = Option<DeclineReason>>) -> Option<EndReason> {
+    let mut outcome = None;
+    for answer in answers {
+        match (answer?, outcome) {
+            (DeclineReason::Declined, _) | (_, Some(EndReason::Declined)) => {
+                outcome = Some(EndReason::Declined);
+            }
+            (DeclineReason::Busy, _) => outcome = Some(EndReason::Busy),
+        }
+    }
+    outcome
+}
+
+/// How an `accept` after the end is answered: as the device was told when it stopped ringing.
+pub fn late_accept(device: DeviceId, accepted: Option<DeviceId>, declined_by: Option<DeviceId>) -> TakenKind {
+    match (accepted, declined_by) {
+        (Some(winner), _) if winner != device => TakenKind::Answered,
+        (None, Some(other)) if other != device => TakenKind::Declined,
+        _ => TakenKind::Over,
+    }
+}
+
+/// Whether a ring that ended like this is a missed call for the callee. Not when somebody of theirs declined, nor
+/// when their own settings ended it.
+pub const fn is_missed(reason: EndReason) -> bool {
+    match reason {
+        EndReason::Cancelled | EndReason::Expired | EndReason::CallerLost | EndReason::Busy => true,
+        EndReason::Declined
+        | EndReason::HungUp
+        | EndReason::Unavailable
+        | EndReason::Security
+        | EndReason::NoRoute
+        | EndReason::Lost
+        | EndReason::Replaced
+        | EndReason::Other => false,
+    }
+}
