@@ -129,6 +129,11 @@ pub enum Payload {
         /// The new description.
         description: Description,
     },
+    /// The callee asks for an ICE restart. Only the caller offers one, so that two offers never meet.
+    Restart {
+        /// The generation that is asked for: one above the last that the callee knows.
+        generation: u32,
+    },
     /// Microphone, camera and screen on or off.
     MediaState(MediaState),
     /// The most that the sender of this can receive.
