@@ -1,3 +1,5 @@
 //! The signaling server.
 
+pub mod clock;
+pub mod config;
 pub mod store;
