@@ -190,6 +190,18 @@ impl ServerCall {
         Placed::Rings(Self { call, caller, rung, expires_at, caller_lost_at: None, state }, effects)
     }
 
+    /// The call that a store has kept, as the getters gave it.
+    pub const fn restore(
+        call: CallId,
+        caller: DeviceId,
+        rung: BTreeMap<DeviceId, Rung>,
+        expires_at: UnixMillis,
+        caller_lost_at: Option<UnixMillis>,
+        state: State,
+    ) -> Self {
+        Self { call, caller, rung, expires_at, caller_lost_at, state }
+    }
+
     /// Which call.
     pub const fn call(&self) -> CallId {
         self.call
@@ -217,6 +229,16 @@ impl ServerCall {
             State::Accepted(device) => Some(device),
             State::Ended { accepted, .. } => accepted,
         }
+    }
+
+    /// Until when it rings.
+    pub const fn expires_at(&self) -> UnixMillis {
+        self.expires_at
+    }
+
+    /// When the caller's time to come back is over, while its line is lost and the call rings.
+    pub const fn caller_lost_at(&self) -> Option<UnixMillis> {
+        self.caller_lost_at
     }
 
     /// When [`Command::Sweep`] has something to do: no later than this.
