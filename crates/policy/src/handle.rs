@@ -24,7 +24,6 @@ pub const RESERVED: &[&str] = &[
     "info",
     "legal",
     "mail",
-    "me",
     "mod",
     "moderator",
     "nobody",

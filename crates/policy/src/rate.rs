@@ -14,7 +14,7 @@ use carillon_wire::{Millis, UnixMillis};
 /// In any stretch of `t` milliseconds at most `burst + t / every` are let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Quota {
-    /// How many may come at once. Zero lets nothing through.
+    /// How many may come at once. Zero lets nothing through, however long one waits.
     pub burst: u32,
     /// How long it takes to be granted one more. Zero is no limit.
     pub every: Millis,
@@ -108,18 +108,28 @@ impl<K: Ord + Clone> Limiter<K> {
     /// # Errors
     /// [`RetryAfter`] with the time to wait, when it is too often.
     pub fn check(&mut self, key: &K, now: UnixMillis) -> Result<(), RetryAfter> {
-        if self.quota.every == Millis(0) && self.quota.burst > 0 {
+        if self.quota.burst == 0 {
+            return Err(RetryAfter(self.quota.every.max(Millis(1))));
+        }
+        if self.quota.every == Millis(0) {
             return Ok(());
         }
         let latest = now.after(self.quota.period());
-        let known = self.full_at.get(key).copied();
-        // Later than `latest` is possible only after the clock has gone back.
-        let full_at = known.unwrap_or(now).clamp(now, latest);
+        let known = self.full_at.get_mut(key);
+        let is_new = known.is_none();
+        let full_at = match known {
+            Some(full_at) => {
+                // Later than `latest` is possible only after the clock has gone back.
+                *full_at = (*full_at).min(latest);
+                (*full_at).max(now)
+            }
+            None => now,
+        };
         let next = full_at.after(self.quota.every);
         if next > latest {
-            return Err(RetryAfter(next.since(latest).max(Millis(1))));
+            return Err(RetryAfter(next.since(latest)));
         }
-        if known.is_none() && self.full_at.len() >= self.capacity {
+        if is_new && self.full_at.len() >= self.capacity {
             self.make_room(now);
         }
         self.full_at.insert(key.clone(), next);
