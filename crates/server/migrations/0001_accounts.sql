@@ -111,6 +111,6 @@ CREATE TABLE server (
 -- What the operator's commands, another process, tell the running server.
 CREATE TABLE operator_changes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    account BLOB REFERENCES accounts (id),
+    account BLOB NOT NULL REFERENCES accounts (id),
     at INTEGER NOT NULL
 ) STRICT;

@@ -6,9 +6,21 @@
 //! What is kept is what the service needs and no more: no addresses, the day and not the moment a device was last
 //! seen, hashes instead of tokens and invitations.
 
+mod accounts;
+mod devices;
+mod missed;
+mod operator;
+mod people;
+mod pictures;
 mod row;
+mod settings;
 mod sqlite;
 
+pub use accounts::{Account, SignUpEntry, SignedUp, picture_path};
+pub use devices::{DeviceAdded, DeviceEntry, DeviceIdentity, OwnDevice, Renewed, SessionEntry, TokenOwner};
+pub use missed::MAX_MISSED;
+pub use operator::{Secret, Verdict};
+pub use people::{CallFacts, PeopleList, PeoplePage};
 pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// Where the server remembers.
