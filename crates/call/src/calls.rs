@@ -10,6 +10,7 @@
 //! |---|---|
 //! | an own call to A that nobody has accepted | glare: the lower call id goes on. If that is the ring, the own call is cancelled and the ring accepted, with the media dialled with; else the ring is held |
 //! | a call with D, placed later than the ring | is old news: ignored |
+//! | an accepted call with D, accepted later than the ring was placed | waits: it may be the other half of a glare |
 //! | an accepted call with D | D has lost that call: it ends as replaced, and the ring is accepted |
 //! | a call from D that is not accepted | takes its place |
 //! | nothing | rings in full |
@@ -216,10 +217,11 @@ impl Calls {
             return;
         }
         let seat = self.seat(now, id, &ring);
+        let silent = ring.silent;
         let call = Call::ring(now, id, ring, self.online);
         match seat {
             Seat::Ignored => {}
-            Seat::Busy => self.add(now, call, |call| call.decline_busy(now)),
+            Seat::Busy => self.add(now, call, |call| call.decline_busy(now, silent)),
             Seat::Alert(alert) => self.add(now, call, |call| call.come_in(alert)),
             Seat::InPlaceOf(old, alert) => {
                 self.with(now, old, |call| call.replace(now));
@@ -246,10 +248,16 @@ impl Calls {
         let quiet = |alert| if ring.silent { Alert::Silent } else { alert };
         let same = |call: &&Call| call.account() == ring.account && call.device() == Some(ring.device);
         if let Some(old) = self.live().filter(same).max_by_key(|call| call.began()) {
-            if placed_at(now, ring.age) < old.began() {
+            let placed_at = placed_at(now, ring.age);
+            if placed_at < old.began() {
                 return Seat::Ignored;
             }
             return match old.state() {
+                State::Connecting | State::Connected | State::Reconnecting
+                    if old.accepted_at().is_some_and(|accepted_at| placed_at < accepted_at) =>
+                {
+                    if self.waiting().is_some() { Seat::Busy } else { Seat::Alert(quiet(Alert::Waiting)) }
+                }
                 State::Accepting | State::Connecting | State::Connected | State::Reconnecting => {
                     Seat::TakeOver(old.id())
                 }
@@ -285,6 +293,12 @@ impl Calls {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn fire(&mut self, now: Instant, id: CallId, timer: crate::Timer) {
+        self.with(now, id, |call| call.fire(now, timer));
+        self.settle(now);
+    }
+
     /// Moves calls up: into the place that has become free, and out of being held.
     fn settle(&mut self, now: Instant) {
         if self.on().is_none()
@@ -300,7 +314,9 @@ impl Calls {
                 Some(own) if own.account() == account && own.state().is_dialling() => {}
                 // The own call has reached them: theirs is the one that lost.
                 Some(own) if own.account() == account => self.with(now, id, |call| call.lose_glare(now)),
-                Some(_) if self.waiting().is_some() => self.with(now, id, |call| call.decline_busy(now)),
+                Some(_) if self.waiting().is_some() => {
+                    self.with(now, id, |call| call.decline_busy(now, false))
+                }
                 Some(_) => self.with(now, id, |call| call.alert(Alert::Waiting)),
                 None => self.with(now, id, |call| call.alert(Alert::Full)),
             }

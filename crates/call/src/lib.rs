@@ -18,6 +18,8 @@ mod input;
 mod machine;
 mod output;
 mod state;
+#[cfg(test)]
+mod tests;
 pub mod timer;
 mod view;
 

@@ -116,6 +116,8 @@ pub struct Call {
     /// The caller's nonce fits its commitment. The caller itself has nothing to check.
     confirmed: bool,
     link: Link,
+    /// The own camera, as the Answer says it.
+    answer_video: bool,
     local: MediaOn,
     local_seq: u64,
     remote: Option<MediaOn>,
@@ -124,6 +126,8 @@ pub struct Call {
     began: Instant,
     /// When an incoming one stops ringing.
     ring_over: Instant,
+    /// When one device had the call, by what this one knew.
+    accepted_at: Option<Instant>,
     connected_at: Option<Instant>,
     /// A device of the callee rings.
     rings_there: bool,
@@ -214,12 +218,14 @@ impl Call {
             commitment: None,
             confirmed: false,
             link: Link::default(),
+            answer_video: false,
             local: MediaOn::of(media),
             local_seq: 0,
             remote: None,
             remote_seq: None,
             began: now,
             ring_over: now,
+            accepted_at: None,
             connected_at: None,
             rings_there: false,
             sounding: false,
@@ -301,6 +307,11 @@ impl Call {
     /// When the call was placed, by this machine's clock.
     pub const fn began(&self) -> Instant {
         self.began
+    }
+
+    /// When one device had it, by what this one knew; `None` before.
+    pub const fn accepted_at(&self) -> Option<Instant> {
+        self.accepted_at
     }
 
     /// What a person sees of it; `None` for one that is not shown.

@@ -81,6 +81,12 @@ impl Call {
         };
         match why {
             Why::Glare | Why::Replaced => None,
+            // Kept back behind the own call to the same account, which tells the story.
+            Why::Cancelled | Why::NoAnswer | Why::CallerLost | Why::Unavailable
+                if self.alert == Alert::Held =>
+            {
+                None
+            }
             Why::InCall => match self.role {
                 Role::Caller => None,
                 Role::Callee => Some(unanswered),

@@ -239,6 +239,7 @@ impl Call {
     /// One device has the call, and both ends know which: what was held back goes out.
     fn connect(&mut self, now: Instant) {
         self.state = State::Connecting;
+        self.accepted_at = Some(now);
         self.timers.stop_all();
         self.timers.start(Timer::Connecting, now + timer::CONNECTING);
         self.send_candidates();
@@ -329,7 +330,7 @@ impl Call {
 
     pub(super) fn send_accept(&mut self) {
         if let Some(description) = self.link.description.clone() {
-            self.send(Command::Accept { description, nonce: self.nonce, video: self.local.video });
+            self.send(Command::Accept { description, nonce: self.nonce, video: self.answer_video });
         }
     }
 }

@@ -50,4 +50,18 @@ impl Call {
             Timer::Lost => self.leave(now, Why::Lost, HangUpReason::Lost, EndReason::Lost),
         }
     }
+
+    /// The timers that run.
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> Vec<Timer> {
+        self.timers.running().collect()
+    }
+
+    /// Lets a timer run out, whatever its moment.
+    #[cfg(test)]
+    pub(crate) fn fire(&mut self, now: Instant, timer: Timer) {
+        self.timers.stop(timer);
+        self.timed_out(now, timer);
+        self.show();
+    }
 }

@@ -63,6 +63,7 @@ impl Call {
                 self.state = State::Accepting;
                 self.alert = Alert::Full;
                 self.local = local;
+                self.answer_video = local.video;
                 self.timers.stop_all();
                 self.timers.start(Timer::Describing, now + timer::DESCRIBING);
                 self.timers.start(Timer::AcceptOver, self.ring_over.max(now) + timer::ACCEPT_GRACE);
@@ -182,7 +183,10 @@ impl Call {
     }
 
     /// This device is in another call, and a second caller waits already.
-    pub(crate) fn decline_busy(&mut self, now: Instant) {
+    pub(crate) fn decline_busy(&mut self, now: Instant, silent: bool) {
+        if silent {
+            self.alert = Alert::Silent;
+        }
         self.send(Command::Decline { reason: DeclineReason::Busy, scope: DeclineScope::Device });
         self.end(now, Why::InCall);
     }
