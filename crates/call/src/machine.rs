@@ -304,6 +304,11 @@ impl Call {
         self.local
     }
 
+    /// The current ICE generation: 0 at first, one more for each restart.
+    pub const fn generation(&self) -> u32 {
+        self.link.generation
+    }
+
     /// When the call was placed, by this machine's clock.
     pub const fn began(&self) -> Instant {
         self.began

@@ -27,8 +27,11 @@ impl Call {
             Transport::IceDown => self.path_down(now),
             Transport::IceFailed => self.path_failed(now),
             Transport::DtlsUp { fingerprint } => {
-                self.link.seen = Some(fingerprint);
-                self.check_link(now);
+                // Without the other side's description there is nobody to speak DTLS with.
+                if self.link.expected.is_some() {
+                    self.link.seen = Some(fingerprint);
+                    self.check_link(now);
+                }
             }
             Transport::DataOpen => self.link.data_open = true,
             // Before DTLS is checked, the other end of the data channel could be anybody.

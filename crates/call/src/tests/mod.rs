@@ -7,6 +7,7 @@ mod glare;
 mod incoming;
 mod outgoing;
 mod properties;
+mod states;
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
