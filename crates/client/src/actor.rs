@@ -95,6 +95,9 @@ enum Done {
     Missed { unread: u32, newest: u64 },
 }
 
+/// Both ends of a channel whose senders are handed out.
+type Inbox<T> = (mpsc::UnboundedSender<T>, mpsc::UnboundedReceiver<T>);
+
 /// The task.
 pub(crate) struct Actor {
     shared: Arc<Shared>,
@@ -113,8 +116,8 @@ pub(crate) struct Actor {
     acks: Acks,
     placing: HashMap<CallId, ongoing::Placing>,
     from_socket: (mpsc::Sender<SocketEvent>, mpsc::Receiver<SocketEvent>),
-    from_peers: (mpsc::UnboundedSender<(CallId, Transport)>, mpsc::UnboundedReceiver<(CallId, Transport)>),
-    from_work: (mpsc::UnboundedSender<Done>, mpsc::UnboundedReceiver<Done>),
+    from_peers: Inbox<(CallId, Transport)>,
+    from_work: Inbox<Done>,
     upkeep_at: Instant,
 }
 

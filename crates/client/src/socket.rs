@@ -291,3 +291,6 @@ impl Keeper {
 fn within_reason(span: Millis) -> Duration {
     span.duration().min(Duration::from_secs(60))
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,16 +100,7 @@ impl Ongoing {
     }
 
     const fn new(context: CallContext, party: Party, side: Side, began: UnixMillis) -> Self {
-        Self {
-            context,
-            party,
-            began,
-            side,
-            session: None,
-            emoji: None,
-            peer: None,
-            failure: None,
-        }
+        Self { context, party, began, side, session: None, emoji: None, peer: None, failure: None }
     }
 
     /// The `create` that was sent before.
