@@ -69,6 +69,12 @@ dispatch! {
     /// [`StoreError`](super::StoreError) when the store fails; nothing is stored then.
     pub async fn sign_up(&self, entry: &SignUpEntry, now: UnixMillis) -> Result<SignedUp>;
 
+    /// Why a sign-up would be refused, as far as it can be told without writing. `None`: it may go through.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError) when the store fails.
+    pub async fn sign_up_refusal(&self, entry: &SignUpEntry) -> Result<Option<SignedUp>>;
+
     /// An account by its id.
     ///
     /// # Errors
@@ -145,6 +151,10 @@ impl SqliteStore {
         }
         tx.commit().await?;
         Ok(SignedUp::Done)
+    }
+
+    pub(super) async fn sign_up_refusal(&self, entry: &SignUpEntry) -> Result<Option<SignedUp>> {
+        refusal(&mut *self.readers().acquire().await?, entry).await
     }
 
     pub(super) async fn account(&self, id: AccountId) -> Result<Option<Account>> {

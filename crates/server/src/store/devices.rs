@@ -293,12 +293,16 @@ impl SqliteStore {
         seq: u64,
     ) -> Result<Renewed> {
         let mut tx = self.write().await?;
-        let known = sqlx::query("SELECT 1 FROM devices WHERE id = ?1 AND revoked_at IS NULL")
-            .bind(device.bytes())
-            .fetch_optional(&mut *tx)
-            .await?;
-        if known.is_none() {
-            return Ok(Renewed::Unknown);
+        let known = sqlx::query(
+            "SELECT certificate_body, certificate_signature FROM devices WHERE id = ?1 AND revoked_at IS NULL",
+        )
+        .bind(device.bytes())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(known) = known else { return Ok(Renewed::Unknown) };
+        if self::certificate(&known)? == *certificate {
+            // The same request once more, because its answer was lost.
+            return Ok(Renewed::Done);
         }
         if !replace_certificate(&mut tx, device, certificate, seq).await? {
             return Ok(Renewed::Stale);
