@@ -18,9 +18,8 @@ use serde::Deserialize;
 pub use keys::{KEYS, Key};
 pub use secret::Secret;
 
-/// Variables that start like ours and belong to the command-line client.
-const OF_THE_CLIENT: &[&str] =
-    &["CARILLON_PROFILE", "CARILLON_SERVER", "CARILLON_LOG", "CARILLON_CONFIG", "CARILLON_INSECURE_SECRETS"];
+/// Variables that start like ours and are no keys: the client's, and where the file is.
+const NO_KEYS: &[&str] = &["CARILLON_PROFILE", "CARILLON_SERVER", "CARILLON_CONFIG"];
 
 /// Why a configuration can't be used. The sentence names the key.
 #[derive(Debug, thiserror::Error)]
@@ -200,7 +199,7 @@ impl Config {
         };
         for (name, value) in environment {
             let Some(key) = name.strip_prefix("CARILLON_") else { continue };
-            if OF_THE_CLIENT.contains(&name.as_str()) || value.is_empty() {
+            if NO_KEYS.contains(&name.as_str()) || value.is_empty() {
                 continue;
             }
             let key = KEYS

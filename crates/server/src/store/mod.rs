@@ -7,20 +7,26 @@
 //! seen, hashes instead of tokens and invitations.
 
 mod accounts;
+mod calls;
 mod devices;
+mod mailbox;
 mod missed;
 mod operator;
 mod people;
 mod pictures;
+mod presence;
 mod row;
 mod settings;
 mod sqlite;
 
 pub use accounts::{Account, SignUpEntry, SignedUp, picture_path};
+pub use calls::{Aftermath, Created, NewCall, Outcome};
 pub use devices::{DeviceAdded, DeviceEntry, DeviceIdentity, OwnDevice, Renewed, SessionEntry, TokenOwner};
+pub use mailbox::Mail;
 pub use missed::MAX_MISSED;
 pub use operator::{Secret, Verdict};
 pub use people::{CallFacts, PeopleList, PeoplePage};
+pub use presence::{Connected, Connection, NodeId, Parting, Standing};
 pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// Where the server remembers.

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{SqlSafeStr, Sqlite, SqlitePool, Transaction};
 
 use super::Result;
@@ -21,8 +19,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Every version of the schema, oldest first. A released one is never edited.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "accounts", include_str!("../../migrations/0001_accounts.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "accounts", include_str!("../../migrations/0001_accounts.sql")),
+    (2, "calls", include_str!("../../migrations/0002_calls.sql")),
+];
 
 /// Where and how to open the database.
 #[derive(Debug, Clone)]
@@ -59,7 +59,6 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
-            .auto_vacuum(SqliteAutoVacuum::Incremental)
             .statement_cache_capacity(256)
             .pragma("temp_store", "memory");
         if let Some(pages) = options.max_pages {
@@ -75,8 +74,11 @@ impl SqliteStore {
         // One connection: two writers would only wait for each other inside SQLite.
         let writer = pool().min_connections(1).max_connections(1).connect_with(connect.clone()).await?;
         migrate(&writer).await?;
-        let readers =
-            pool().min_connections(1).max_connections(READERS).connect_with(connect.read_only(true)).await?;
+        let readers = pool()
+            .min_connections(1)
+            .max_connections(READERS)
+            .connect_with(connect.pragma("query_only", "on"))
+            .await?;
         Ok(Self { writer, readers })
     }
 
@@ -97,6 +99,8 @@ impl SqliteStore {
 
     pub(super) async fn check(&self) -> Result<()> {
         sqlx::query("SELECT 1").execute(&self.readers).await?;
+        // A write that changes nothing still fails on a disk that is full or read-only.
+        sqlx::query("UPDATE nodes SET lease_until = lease_until").execute(&self.writer).await?;
         Ok(())
     }
 
