@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqlSafeStr, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, SqlSafeStr, Sqlite, SqlitePool, Transaction};
 
 use super::Result;
 
@@ -72,7 +72,19 @@ impl SqliteStore {
                 .max_lifetime(None)
         };
         // One connection: two writers would only wait for each other inside SQLite.
-        let writer = pool().min_connections(1).max_connections(1).connect_with(connect.clone()).await?;
+        //
+        // A disk that is full makes SQLite roll the whole transaction back by itself
+        // (https://www.sqlite.org/lang_transaction.html, section 2.2). sqlx's own ROLLBACK then fails, and it goes on
+        // counting the connection as inside a transaction: it would never begin another. Such a one is replaced.
+        let writer = pool()
+            .min_connections(1)
+            .max_connections(1)
+            .before_acquire(|connection, _| {
+                let clean = !connection.is_in_transaction();
+                Box::pin(std::future::ready(Ok(clean)))
+            })
+            .connect_with(connect.clone())
+            .await?;
         migrate(&writer).await?;
         let readers = pool()
             .min_connections(1)
