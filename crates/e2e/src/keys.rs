@@ -123,12 +123,7 @@ impl AccountKey {
             issued_at,
             expires_at: issued_at.after(limits::CERTIFICATE_TTL),
         };
-        self.certify_as(&certificate)
-    }
-
-    /// Signs a certificate exactly as it is given, whether or not anybody would accept it.
-    pub(crate) fn certify_as(&self, certificate: &DeviceCertificate) -> Result<Signed, StatementError> {
-        statement::sign(|message| self.sign(message), CONTEXT_DEVICE, certificate)
+        statement::sign(|message| self.sign(message), CONTEXT_DEVICE, &certificate)
     }
 }
 

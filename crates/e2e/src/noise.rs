@@ -237,3 +237,101 @@ impl Hash for Blake2s {
         out.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use carillon_wire::{Blob, Bytes32};
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Vector {
+        init_prologue: Blob,
+        init_static: Bytes32,
+        init_ephemeral: Bytes32,
+        init_remote_static: Bytes32,
+        resp_static: Bytes32,
+        resp_ephemeral: Bytes32,
+        handshake_hash: Bytes32,
+        messages: Vec<Message>,
+    }
+
+    #[derive(Deserialize)]
+    struct Message {
+        payload: Blob,
+        ciphertext: Blob,
+    }
+
+    fn vector() -> Vector {
+        serde_json::from_str(include_str!("../vectors/noise_ik.json")).unwrap()
+    }
+
+    fn both(vector: &Vector) -> (HandshakeState, HandshakeState) {
+        let prologue = vector.init_prologue.as_ref();
+        let initiator = initiator(
+            Zeroizing::new(vector.init_ephemeral.0),
+            prologue,
+            &vector.init_static.0,
+            &vector.init_remote_static.0,
+        );
+        let ephemeral = Zeroizing::new(vector.resp_ephemeral.0);
+        (initiator.unwrap(), responder(ephemeral, prologue, &vector.resp_static.0).unwrap())
+    }
+
+    #[test]
+    fn handshake_and_transport_agree_with_the_cacophony_vectors() {
+        let vector = vector();
+        let (mut initiator, mut responder) = both(&vector);
+        let (mut sealed, mut opened) = ([0; 256], [0; 256]);
+        for (number, message) in vector.messages[..2].iter().enumerate() {
+            let (from, to) =
+                if number == 0 { (&mut initiator, &mut responder) } else { (&mut responder, &mut initiator) };
+            let length = from.write_message(message.payload.as_ref(), &mut sealed).unwrap();
+            assert_eq!(&sealed[..length], message.ciphertext.as_ref());
+            let length = to.read_message(&sealed[..length], &mut opened).unwrap();
+            assert_eq!(&opened[..length], message.payload.as_ref());
+        }
+        assert_eq!(initiator.get_handshake_hash(), vector.handshake_hash.as_ref());
+        let initiator = initiator.into_stateless_transport_mode().unwrap();
+        let responder = responder.into_stateless_transport_mode().unwrap();
+        for (number, message) in vector.messages[2..].iter().enumerate() {
+            let from = if number % 2 == 0 { &initiator } else { &responder };
+            let nonce = number as u64 / 2;
+            let length = from.write_message(nonce, message.payload.as_ref(), &mut sealed).unwrap();
+            assert_eq!(&sealed[..length], message.ciphertext.as_ref());
+        }
+    }
+
+    #[test]
+    fn a_key_of_small_order_is_refused() {
+        let vector = vector();
+        let secret = [7; 32];
+        for small in [[0; 32], {
+            let mut one = [0; 32];
+            one[0] = 1;
+            one
+        }] {
+            let ephemeral = Zeroizing::new(vector.init_ephemeral.0);
+            let mut initiator = initiator(ephemeral, &[], &secret, &small).unwrap();
+            assert_eq!(initiator.write_message(&[], &mut [0; 256]), Err(Error::Dh));
+        }
+    }
+
+    #[test]
+    fn a_buffer_too_short_is_an_error_and_no_panic() {
+        let (mut initiator, mut responder) = both(&vector());
+        let mut sealed = [0; 96];
+        for length in 0..96 {
+            assert!(initiator.write_message(&[], &mut sealed[..length]).is_err());
+        }
+        assert_eq!(
+            initiator.write_message(&[], &mut sealed),
+            Err(Error::Rng),
+            "the ephemeral key is used once"
+        );
+        for length in 0..96 {
+            assert!(responder.read_message(&sealed[..length], &mut []).is_err());
+        }
+    }
+}
