@@ -16,6 +16,7 @@ pub mod frame;
 pub mod id;
 pub mod limits;
 pub mod payload;
+mod redacted;
 pub mod rest;
 pub mod signed;
 pub mod time;

@@ -2,9 +2,12 @@
 //!
 //! A payload is one JSON object with `type`. How it is padded and sealed is in `carillon-e2e`.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::{Blob, Bytes32};
+use crate::redacted::redacting_debug;
 use crate::signed::Credentials;
 
 /// What a device can do, so that the other can choose what both can.
@@ -16,13 +19,16 @@ pub struct Abilities {
 }
 
 /// A session description (RFC 8866) with the DTLS fingerprint taken out of it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Description {
     /// The SDP text.
     pub sdp: String,
     /// SHA-256 fingerprint of the certificate that DTLS will show (RFC 8122). The one in the SDP is not trusted.
     pub fingerprint: Bytes32,
 }
+
+// Addresses of the person's machine stand in the SDP.
+redacting_debug!(Description { fingerprint; sdp });
 
 /// What starts a call: message 1 of the Noise handshake carries it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -98,7 +104,7 @@ pub enum SdpKind {
 }
 
 /// Everything that travels sealed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Payload {
     /// Message 1 of the handshake.
@@ -149,4 +155,36 @@ pub enum Payload {
     /// A kind this version does not know: ignored.
     #[serde(other)]
     Unknown,
+}
+
+/// Candidates are counted, not shown: they are the addresses of the person's machine.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offer(offer) => offer.fmt(f),
+            Self::Answer(answer) => answer.fmt(f),
+            Self::Confirm { nonce } => f.debug_struct("Confirm").field("nonce", nonce).finish(),
+            Self::Candidates { generation, candidates, last } => f
+                .debug_struct("Candidates")
+                .field("generation", generation)
+                .field("candidates", &candidates.len())
+                .field("last", last)
+                .finish(),
+            Self::Renegotiate { generation, kind, description } => f
+                .debug_struct("Renegotiate")
+                .field("generation", generation)
+                .field("kind", kind)
+                .field("description", description)
+                .finish(),
+            Self::Restart { generation } => {
+                f.debug_struct("Restart").field("generation", generation).finish()
+            }
+            Self::MediaState(state) => state.fmt(f),
+            Self::MaxRate { bits_per_second } => {
+                f.debug_struct("MaxRate").field("bits_per_second", bits_per_second).finish()
+            }
+            Self::HangUp { reason } => f.debug_struct("HangUp").field("reason", reason).finish(),
+            Self::Unknown => f.write_str("Unknown"),
+        }
+    }
 }

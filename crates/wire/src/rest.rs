@@ -6,6 +6,7 @@ use crate::bytes::{Bytes32, Signature};
 use crate::code::Code;
 use crate::frame::Media;
 use crate::id::{AccountId, DeviceId, Handle};
+use crate::redacted::redacting_debug;
 use crate::signed::{Credentials, Signed};
 use crate::time::{Millis, UnixMillis};
 
@@ -64,7 +65,7 @@ pub struct Challenge {
 }
 
 /// `POST /v1/accounts`: sign up. Answer: [`Session`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignUp {
     /// The wished handle, as typed.
@@ -79,8 +80,10 @@ pub struct SignUp {
     pub device: NewDevice,
 }
 
+redacting_debug!(SignUp { device; handle, name, invitation });
+
 /// `POST /v1/devices`: adds a device to an existing account (a recovery, or a link). Answer: [`Session`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewDevice {
     /// Account key and certificate.
@@ -94,6 +97,8 @@ pub struct NewDevice {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub signature: Signature,
 }
+
+redacting_debug!(NewDevice { credentials, nonce, signature; device_name });
 
 /// `POST /v1/sessions`: sign in. Answer: [`Session`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,11 +128,7 @@ pub struct Session {
     pub me: Me,
 }
 
-impl std::fmt::Debug for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("token", &"[redacted]").field("me", &self.me).finish_non_exhaustive()
-    }
-}
+redacting_debug!(Session { expires_in, me; token });
 
 /// `GET /v1/me`: the own account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +149,7 @@ pub struct Me {
 }
 
 /// An account as others see it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Profile {
     /// The account.
@@ -165,6 +166,8 @@ pub struct Profile {
     /// Whether the server says that it is verified. Offers carry the proof.
     pub verified: bool,
 }
+
+redacting_debug!(Profile { account, handle, picture, verified; name });
 
 /// An account beside what binds it to the own one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -204,7 +207,7 @@ pub struct DeviceKeys {
 }
 
 /// `GET /v1/devices`: one of the own devices.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Device {
     /// The device.
@@ -225,14 +228,18 @@ pub struct Device {
     pub last_seen: Option<UnixMillis>,
 }
 
+redacting_debug!(Device { device, this, online, added_at, last_seen; name });
+
 /// `PATCH /v1/me`: a missing field stays as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProfileChange {
     /// New display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
+
+redacting_debug!(ProfileChange { ; name });
 
 /// `GET /v1/settings/calls`: who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use super::Media;
 use crate::bytes::{Blob, Bytes32};
 use crate::code::Code;
 use crate::id::{AccountId, CallId, DeviceId, Handle};
+use crate::redacted::redacting_debug;
 use crate::time::{Millis, UnixMillis};
 
 /// Why a ring was refused. There is one reason on purpose: refused, blocked and switched off look alike.
@@ -66,7 +67,7 @@ pub enum EndReason {
 }
 
 /// Who rings, as far as the server says. The device believes the credentials in the sealed Offer, not this.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CallerInfo {
     /// The account.
     pub account: AccountId,
@@ -80,6 +81,8 @@ pub struct CallerInfo {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_if_in_address_book: bool,
 }
+
+redacting_debug!(CallerInfo { account, device, handle, only_if_in_address_book; name });
 
 /// What a mailbox holds for a device. Delivered at least once, in order, with a number each.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -182,7 +185,7 @@ pub enum Topic {
 }
 
 /// A TURN server with credentials (the TURN REST scheme: user name `expiry:random`, password HMAC-SHA1).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TurnServer {
     /// `turn:` and `turns:` addresses (RFC 7065).
     pub urls: Vec<String>,
@@ -191,6 +194,8 @@ pub struct TurnServer {
     /// Password.
     pub credential: String,
 }
+
+redacting_debug!(TurnServer { urls; username, credential });
 
 /// A frame from a server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
