@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use carillon_call::{Calls, Input, Network, Signal, Transport, User};
-use carillon_e2e::{CallContext, ReplayCache, VerifiedDevice, commitment};
+use carillon_e2e::{CallContext, ReplayCache, commitment};
 use carillon_wire::frame::{ClientFrame, Media};
 use carillon_wire::rest::{CallSettings, Me};
 use carillon_wire::{AccountId, CallId, Code, Millis, PROTOCOL};
@@ -29,7 +29,7 @@ use crate::peer::{PeerEvents, PeerFactory};
 use crate::secrets::Vault;
 use crate::socket::{Dial, Socket, SocketCommand, SocketConfig, SocketEvent};
 use crate::store::Store;
-use crate::trust::TrustBook;
+use crate::trust::{Devices, TrustBook};
 use acks::Acks;
 use ongoing::Ongoing;
 pub(crate) use upkeep::account;
@@ -63,7 +63,7 @@ pub(crate) enum Wish {
 /// Whom to call.
 pub(crate) struct Dialled {
     pub(crate) party: Party,
-    pub(crate) devices: Vec<VerifiedDevice>,
+    pub(crate) devices: Devices,
     pub(crate) media: Media,
 }
 
@@ -86,7 +86,7 @@ pub(crate) struct Shared {
 /// What came of work in the background.
 enum Done {
     /// The devices of a call's callee were fetched and checked.
-    Devices(CallId, Result<Vec<VerifiedDevice>, ClientError>),
+    Devices(CallId, Result<Devices, ClientError>),
     /// The own account was fetched.
     Me(Box<Me>),
     /// The settings were fetched.

@@ -3,15 +3,14 @@
 use std::sync::{PoisonError, RwLock};
 
 use carillon_e2e::challenge::{Challenge, Purpose};
-use carillon_e2e::{
-    AccountKey, CertificateError, DeviceKey, Phrase, Prekey, VerifiedDevice, verify_certificate,
-};
+use carillon_e2e::{AccountKey, DeviceKey, Phrase, Prekey, VerifiedDevice};
 use carillon_wire::signed::Signed;
 use carillon_wire::{AccountId, Bytes32, DeviceId, PROTOCOL, Signature, UnixMillis};
 use zeroize::Zeroizing;
 
 use crate::error::{ClientError, LocalCode};
 use crate::secrets::{PreviousPrekey, Secret, Secrets};
+use crate::trust;
 
 /// The keys of this device and its account. What never changes is here; the prekey and its certificate, which are
 /// replaced every week, are behind a lock.
@@ -185,7 +184,9 @@ impl Current {
         certificate: Signed,
         published: bool,
     ) -> Result<Self, ClientError> {
-        let verified = own(account_key, &certificate).map_err(|_| LocalCode::KeysMissing)?;
+        // One that has expired is renewed, not refused.
+        let verified =
+            trust::expired(&account_key.public(), &certificate).map_err(|_| LocalCode::KeysMissing)?;
         if verified.prekey() != prekey.public() {
             return Err(LocalCode::KeysMissing.into());
         }
@@ -193,19 +194,9 @@ impl Current {
     }
 }
 
-/// Reads the own certificate, whatever its age: one that has expired is renewed, not refused.
-fn own(account_key: &AccountKey, certificate: &Signed) -> Result<VerifiedDevice, CertificateError> {
-    #[derive(serde::Deserialize)]
-    struct Head {
-        issued_at: UnixMillis,
-    }
-    let head: Head =
-        serde_json::from_slice(certificate.body.as_ref()).map_err(|_| CertificateError::Malformed)?;
-    verify_certificate(&account_key.public(), certificate, head.issued_at)
-}
-
 #[cfg(test)]
 mod tests {
+    use carillon_e2e::verify_certificate;
     use carillon_wire::limits::{CERTIFICATE_TTL, PREKEY_ROTATION};
 
     use super::*;

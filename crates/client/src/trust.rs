@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use carillon_e2e::pins::Pin;
-use carillon_e2e::{PinOutcome, PinStore, VerifiedDevice, account_id, verify_badge, verify_certificate};
+use carillon_e2e::{
+    CertificateError, PinOutcome, PinStore, VerifiedDevice, account_id, verify_badge, verify_certificate,
+};
 use carillon_wire::rest::DeviceKeys;
 use carillon_wire::signed::Signed;
 use carillon_wire::{AccountId, Bytes32, DeviceId, Handle, UnixMillis};
@@ -13,6 +15,15 @@ use carillon_wire::{AccountId, Bytes32, DeviceId, Handle, UnixMillis};
 use crate::dto::{PinState, Trust};
 use crate::error::{ClientError, LocalCode};
 use crate::store::{Store, fact};
+
+/// The devices of an account, each checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Devices {
+    /// Those that can be sealed to.
+    pub(crate) current: Vec<VerifiedDevice>,
+    /// Those whose certificate has run out, because they were away for two weeks. Nothing is sealed to their old keys.
+    pub(crate) expired: Vec<DeviceId>,
+}
 
 /// What this profile believes.
 #[derive(Debug)]
@@ -97,7 +108,7 @@ impl TrustBook {
 
     /// Checks what the server says are the devices of an account, before anything is sealed to them: the account is the
     /// one that was asked for, its key signed every certificate, ids fit keys, and no certificate is older than one seen
-    /// before. A device whose certificate has run out, because it was away for two weeks, is left out.
+    /// before.
     ///
     /// # Errors
     /// `keys_invalid`: the server gives keys that are not this account's. `storage`.
@@ -106,22 +117,27 @@ impl TrustBook {
         account: AccountId,
         keys: &DeviceKeys,
         now: UnixMillis,
-    ) -> Result<Vec<VerifiedDevice>, ClientError> {
+    ) -> Result<Devices, ClientError> {
         if account_id(&keys.account_key) != account {
             return Err(LocalCode::KeysInvalid.into());
         }
-        let mut devices = Vec::new();
+        let mut devices = Devices::default();
         for certificate in &keys.certificates {
             let device = match verify_certificate(&keys.account_key, certificate, now) {
                 Ok(device) => device,
-                Err(carillon_e2e::CertificateError::Expired) => continue,
+                Err(CertificateError::Expired) => {
+                    let device =
+                        expired(&keys.account_key, certificate).map_err(|_| LocalCode::KeysInvalid)?;
+                    devices.expired.push(device.device());
+                    continue;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a device's certificate is not believed");
                     return Err(LocalCode::KeysInvalid.into());
                 }
             };
             self.observe_certificate(&device).await?;
-            devices.push(device);
+            devices.current.push(device);
         }
         Ok(devices)
     }
@@ -189,6 +205,20 @@ impl TrustBook {
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A certificate as it was when it began to count: whose it is can be told, though its time is over.
+pub(crate) fn expired(
+    account_key: &Bytes32,
+    certificate: &Signed,
+) -> Result<VerifiedDevice, CertificateError> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        issued_at: UnixMillis,
+    }
+    let head: Head =
+        serde_json::from_slice(certificate.body.as_ref()).map_err(|_| CertificateError::Malformed)?;
+    verify_certificate(account_key, certificate, head.issued_at)
 }
 
 fn pin_state(pin: &Pin) -> PinState {
@@ -283,13 +313,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_device_that_was_away_too_long_is_left_out() {
+    async fn nothing_is_to_be_sealed_to_a_device_that_was_away_too_long() {
         let directory = tempfile::tempdir().unwrap();
         let trust = book(&directory).await;
         let ada = Identity::new_account(NOW).unwrap();
         let later =
             NOW.after(carillon_wire::limits::CERTIFICATE_TTL).after(carillon_wire::Millis::from_secs(3600));
-        assert_eq!(trust.check_devices(ada.account(), &keys(&ada), later).await.unwrap(), []);
+        let devices = trust.check_devices(ada.account(), &keys(&ada), later).await.unwrap();
+        assert_eq!(devices, Devices { current: vec![], expired: vec![ada.device()] });
     }
 
     #[tokio::test]

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use carillon_call::Signal;
 use carillon_e2e::replay::ReplayEntry;
-use carillon_e2e::{CallContext, Incoming, Outgoing, Prekey, Session, VerifiedDevice, commitment};
+use carillon_e2e::{CallContext, Incoming, Outgoing, Prekey, Session, commitment};
 use carillon_wire::frame::{BoxFor, ClientFrame, Media};
 use carillon_wire::payload::{Abilities, Answer, Description, Offer, Payload};
 use carillon_wire::signed::Credentials;
 use carillon_wire::{Blob, Bytes32, DeviceId, Millis, UnixMillis};
 
+use rand::Rng as _;
+
 use crate::dto::{Emoji, Party};
 use crate::error::{ClientError, LocalCode};
 use crate::peer::Peer;
+use crate::trust::Devices;
 
 /// One call.
 pub(super) struct Ongoing {
@@ -39,7 +42,7 @@ pub(super) struct Caller {
     /// Nonce a; the Offer commits to it.
     pub(super) nonce: Bytes32,
     /// The callee's devices, checked; taken by the next sealing.
-    pub(super) devices: Option<Vec<VerifiedDevice>>,
+    pub(super) devices: Option<Devices>,
     /// One open handshake for each device.
     outgoing: BTreeMap<DeviceId, Outgoing>,
     /// What was sent, to be sent again as it is.
@@ -72,7 +75,7 @@ impl Ongoing {
     pub(super) fn outgoing(
         context: CallContext,
         party: Party,
-        devices: Vec<VerifiedDevice>,
+        devices: Devices,
         nonce: Bytes32,
         began: UnixMillis,
     ) -> Self {
@@ -121,10 +124,11 @@ impl Ongoing {
         }
     }
 
-    /// Seals one Offer for each device.
+    /// Seals one Offer for each device. One whose certificate has run out gets random bytes: the server wants the devices
+    /// whole, and nothing is sealed to a key that has had its time.
     pub(super) fn seal_create(
         &mut self,
-        devices: &[VerifiedDevice],
+        devices: &Devices,
         introduction: Introduction,
         placing: Placing,
     ) -> Result<ClientFrame, ClientError> {
@@ -136,8 +140,8 @@ impl Ongoing {
             credentials: introduction.credentials,
             tag: None,
         };
-        let mut boxes = Vec::with_capacity(devices.len());
-        for device in devices {
+        let mut boxes = Vec::with_capacity(devices.current.len() + devices.expired.len());
+        for device in &devices.current {
             let sealed =
                 Outgoing::seal_offer(&mut rand::rng(), &self.context, &introduction.prekey, device, &offer);
             let (outgoing, sealed) = sealed.map_err(|error| {
@@ -147,6 +151,8 @@ impl Ongoing {
             caller.outgoing.insert(outgoing.callee(), outgoing);
             boxes.push(BoxFor { device: device.device(), sealed });
         }
+        let length = boxes.first().map_or(EMPTY_BOX, |first| first.sealed.len());
+        boxes.extend(devices.expired.iter().map(|device| BoxFor { device: *device, sealed: random(length) }));
         let frame = ClientFrame::Create {
             call: self.context.call,
             callee: self.context.callee,
@@ -243,6 +249,15 @@ impl Ongoing {
             }
         }
     }
+}
+
+/// Length of a box that nobody can open, where there is no other to be like.
+const EMPTY_BOX: usize = 96 + 2048;
+
+fn random(length: usize) -> Blob {
+    let mut bytes = vec![0; length];
+    rand::rng().fill_bytes(&mut bytes);
+    Blob(bytes)
 }
 
 /// What a `create` is made of besides the devices.

@@ -1,7 +1,6 @@
 //! From the machine to the world: frames, peers, tones, what is shown, what is recorded.
 
 use carillon_call::{Command, Output, PeerCommand, Record, State};
-use carillon_e2e::VerifiedDevice;
 use carillon_wire::frame::ClientFrame;
 use carillon_wire::signed::Credentials;
 use carillon_wire::{CallId, Code, Millis};
@@ -12,6 +11,7 @@ use crate::clock::{steady_now, unix_now};
 use crate::convert::{call_end, call_state};
 use crate::dto::{ClientEvent, RecentCall};
 use crate::error::{ClientError, LocalCode};
+use crate::trust::Devices;
 
 /// How often a callee's devices may turn out to be others before the call is given up.
 const MAX_STALE: u32 = 5;
@@ -106,11 +106,7 @@ impl Actor {
     }
 
     /// The devices are here: seals to them, if the call still wants it.
-    pub(super) fn devices_fetched(
-        &mut self,
-        call: CallId,
-        devices: Result<Vec<VerifiedDevice>, ClientError>,
-    ) {
+    pub(super) fn devices_fetched(&mut self, call: CallId, devices: Result<Devices, ClientError>) {
         let Some(placing) = self.placing.remove(&call) else { return };
         match devices {
             Ok(devices) if self.machine.get(call).is_some_and(|call| call.state() == State::Offering) => {
@@ -121,7 +117,7 @@ impl Actor {
         }
     }
 
-    fn seal(&mut self, call: CallId, devices: &[VerifiedDevice], placing: Placing) {
+    fn seal(&mut self, call: CallId, devices: &Devices, placing: Placing) {
         let Some(signed_in) = &self.signed_in else { return };
         let identity = signed_in.api.identity();
         let (prekey, certificate) = identity.sealing_keys();
