@@ -87,6 +87,10 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self> {
         let Raw(bytes) = Raw::from_request(request, app).await?;
+        // Every body is an object. serde would also take a list of the fields' values, which is no part of the protocol.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(ApiError::with_detail(Code::Malformed, "the body must be a JSON object"));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             // The error's own text may quote what was sent.
             let place = format!("at line {}, column {}", error.line(), error.column());
