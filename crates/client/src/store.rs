@@ -55,6 +55,8 @@ pub(crate) mod fact {
     pub(crate) const SETTINGS: &str = "settings";
     /// The server's key that signs badges, as it was first.
     pub(crate) const ISSUER: &str = "issuer";
+    /// The device of a sign-up that has begun.
+    pub(crate) const JOINING: &str = "joining";
     /// The last missed call that the person has seen.
     pub(crate) const MISSED_SEEN: &str = "missed_seen";
 }

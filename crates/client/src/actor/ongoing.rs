@@ -268,3 +268,6 @@ pub(super) struct Placing {
     pub(super) description: Description,
     pub(super) commitment: Bytes32,
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,12 +43,11 @@ impl Client {
         let _one_at_a_time = self.inner.joining.lock().await;
         self.check_new().await?;
         // A sign-up that was cut off left its keys: the account may be there already.
-        let left = self.inner.vault.load().await?.and_then(|left| Identity::from_secrets(&left).ok());
-        let left = left.filter(|left| !left.rotate(unix_now()).unwrap_or(true));
-        let fresh = match left {
+        let fresh = match self.left_over().await? {
             Some(left) => left,
             None => Identity::new_account(unix_now())?,
         };
+        self.inner.shared.store.set_fact(fact::JOINING, &fresh.device()).await?;
         let joining = self.keep_keys(fresh).await?;
         let body = SignUp {
             handle: new.handle,
@@ -168,6 +167,14 @@ impl Client {
     /// `no_account`, `offline`.
     pub async fn abilities(&self) -> Result<Abilities, ClientError> {
         self.api()?.abilities().await
+    }
+
+    /// The keys of a sign-up that was cut off, if they are still as good as new. Those of a recovery are another account's.
+    async fn left_over(&self) -> Result<Option<Identity>, ClientError> {
+        let joining: Option<DeviceId> = self.inner.shared.store.fact(fact::JOINING).await?;
+        let left = self.inner.vault.load().await?.and_then(|left| Identity::from_secrets(&left).ok());
+        let left = left.filter(|left| Some(left.device()) == joining);
+        Ok(left.filter(|left| !left.rotate(unix_now()).unwrap_or(true)))
     }
 
     /// Whether this profile can take an account: nothing is asked of the server before the keys can be kept.
