@@ -64,7 +64,10 @@ mod sqlite {
         assert!(store.account(ada).await.unwrap().is_some());
         assert_eq!(store.account(ada).await.unwrap().unwrap().profile.picture, None);
         store.sign_out(&bytes32(1)).await.unwrap();
-        assert!(store.token_owner(&bytes32(1), NOW).await.unwrap().is_none(), "what needs no room still works");
+        assert!(
+            store.token_owner(&bytes32(1), NOW).await.unwrap().is_none(),
+            "what needs no room still works"
+        );
         store.close().await;
 
         let roomier = Store::open_sqlite(SqliteOptions::new(path)).await.unwrap();
