@@ -6,14 +6,18 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use carillon_e2e::IssuerKey;
 use carillon_wire::Bytes32;
+use carillon_wire::frame::Topic;
 use rand::random;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
+use crate::bus::Bus;
 use crate::challenges::Challenges;
 use crate::clock::Clock;
 use crate::config::{Config, audience_of};
+use crate::metrics::Metrics;
 use crate::quotas::Quotas;
-use crate::store::{self, Secret, Store};
+use crate::store::{self, Aftermath, NodeId, Secret, Store};
+use crate::sweeper::Sweeper;
 
 /// Pictures that are decoded at once: each takes a core, and up to 100 MB for a moment.
 const PICTURES_AT_ONCE: usize = 2;
@@ -35,6 +39,16 @@ pub struct App {
     pub issuer: IssuerKey,
     /// Permits to decode a picture.
     pub pictures: Semaphore,
+    /// Tells connections where to look.
+    pub bus: Bus,
+    /// What the operator sees.
+    pub metrics: Arc<Metrics>,
+    /// This process among those that share a store.
+    pub node: NodeId,
+    /// Wakes the sweeper.
+    pub sweeper: Sweeper,
+    /// Turns true when the server shuts down.
+    pub stop: watch::Sender<bool>,
 }
 
 /// [`App`] as handlers get it.
@@ -56,7 +70,26 @@ impl App {
             challenges: Challenges::new(challenge.0),
             issuer: IssuerKey::from_secret(&issuer.0),
             pictures: Semaphore::new(PICTURES_AT_ONCE),
+            bus: Bus::default(),
+            metrics: Arc::default(),
+            node: NodeId(random()),
+            sweeper: Sweeper::default(),
+            stop: watch::Sender::new(false),
         })
+    }
+
+    /// Does what follows from a transaction about calls: doorbells, lists of missed calls, counters, the next deadline.
+    pub fn follow_up(&self, aftermath: &Aftermath) {
+        for device in &aftermath.wake {
+            self.bus.ring_doorbell(*device);
+        }
+        for account in &aftermath.missed {
+            self.bus.changed(*account, &[Topic::Missed]);
+        }
+        self.metrics.outcomes(aftermath);
+        if let Some(deadline) = aftermath.deadline {
+            self.sweeper.no_later_than(deadline);
+        }
     }
 
     /// The audience that challenges answered in this request are bound to: the configured one, else, on a server for

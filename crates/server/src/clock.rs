@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use carillon_wire::UnixMillis;
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
 /// Part of the elapsed time by which [`Clock::now`] may run faster or slower than the monotonic clock.
 const SLEW_DIVISOR: u32 = 20;
@@ -20,6 +22,10 @@ pub trait TimeSource: Send + Sync + 'static {
     fn wall(&self) -> Duration;
     /// A span since some moment. Never goes back.
     fn monotonic(&self) -> Duration;
+    /// Rings when the clocks were moved by hand, so that who sleeps until a moment looks again.
+    fn moved(&self) -> Option<&Notify> {
+        None
+    }
 }
 
 /// The clocks of the operating system.
@@ -88,6 +94,25 @@ impl Clock {
         anchor.now = wall.clamp(steady.saturating_sub(slew), steady.saturating_add(slew));
         anchor.monotonic = anchor.monotonic.max(monotonic);
         millis(anchor.now)
+    }
+
+    /// Sleeps until [`Clock::now`] has reached a moment.
+    pub async fn sleep_until(&self, moment: UnixMillis) {
+        loop {
+            let left = moment.since(self.now()).duration();
+            if left.is_zero() {
+                return;
+            }
+            // The clock may run faster than the sleep, so the end is approached in steps.
+            let step = sleep((left - left / SLEW_DIVISOR).max(Duration::from_millis(1)));
+            match self.source.moved() {
+                None => step.await,
+                Some(moved) => tokio::select! {
+                    () = step => {}
+                    () = moved.notified() => {}
+                },
+            }
+        }
     }
 
     /// The system's date, as it is.

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use carillon_policy::rate::{
-    CHANGES_PER_ACCOUNT, KEY_FETCHES_PER_ACCOUNT, Limiter, Network, RetryAfter, SEARCHES_PER_ACCOUNT,
-    SIGN_INS_PER_NETWORK, SIGN_UPS_PER_NETWORK,
+    CHANGES_PER_ACCOUNT, KEY_FETCHES_PER_ACCOUNT, Limiter, Network, RINGS_PER_CALLER, RINGS_PER_PAIR,
+    RetryAfter, SEARCHES_PER_ACCOUNT, SIGN_INS_PER_NETWORK, SIGN_UPS_PER_NETWORK,
 };
 use carillon_wire::{AccountId, UnixMillis};
 
@@ -33,7 +33,7 @@ impl<K: Ord + Clone> Counted<K> {
     }
 }
 
-/// The quotas of the REST part.
+/// The quotas.
 #[derive(Debug)]
 pub struct Quotas {
     /// New accounts.
@@ -46,6 +46,10 @@ pub struct Quotas {
     pub key_fetches: Counted<AccountId>,
     /// Changes of the own account.
     pub changes: Counted<AccountId>,
+    /// Rings by one account.
+    pub rings: Counted<AccountId>,
+    /// Rings by one account (the first) to another.
+    pub rings_to: Counted<(AccountId, AccountId)>,
 }
 
 impl Default for Quotas {
@@ -56,6 +60,8 @@ impl Default for Quotas {
             searches: Counted::new(SEARCHES_PER_ACCOUNT),
             key_fetches: Counted::new(KEY_FETCHES_PER_ACCOUNT),
             changes: Counted::new(CHANGES_PER_ACCOUNT),
+            rings: Counted::new(RINGS_PER_CALLER),
+            rings_to: Counted::new(RINGS_PER_PAIR),
         }
     }
 }
@@ -68,5 +74,7 @@ impl Quotas {
         self.searches.sweep(now);
         self.key_fetches.sweep(now);
         self.changes.sweep(now);
+        self.rings.sweep(now);
+        self.rings_to.sweep(now);
     }
 }

@@ -1,6 +1,8 @@
 //! The REST part, through the real router: what a person's device asks for, what it gets, and what bad input gets.
 
 #[cfg(test)]
+mod consequences;
+#[cfg(test)]
 mod devices;
 #[cfg(test)]
 mod input;
