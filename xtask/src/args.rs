@@ -1,133 +1,269 @@
-//! What a person types after `cargo xtask`.
+//! What the words after `cargo xtask` mean.
 
-/// Printed by `cargo xtask help`.
-pub(crate) const HELP: &str = "\
-cargo xtask call [-- ARGUMENTS]           a server and two clients on this machine, and a call between them
-cargo xtask test [--only STEP]… [--keep-going]
-                                          everything: format, lints, licenses, docs, tests
-                                          (steps: format, clippy, deny, docs, build, tests)
-cargo xtask bench PART [--json FILE]      measures one part (server) in its release build
-cargo xtask help                          this text";
+use std::fmt;
 
-/// The parts that `bench` knows.
-pub(crate) const PARTS: &[&str] = &["server"];
+use crate::checks::Check;
 
-/// A task with its options.
-#[derive(Debug, PartialEq, Eq)]
+/// One task, as asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Task {
-    /// Shows [`HELP`].
-    Help,
-    /// Runs a call on this machine.
+    /// Explain.
+    Help(Topic),
+    /// Ring one client from another on this machine.
     Call {
         /// Passed on to `carillon loopback`.
-        rest: Vec<String>,
+        arguments: Vec<String>,
     },
-    /// Runs the checks.
-    Test {
-        /// The steps to run; all if empty.
-        only: Vec<String>,
-        /// Goes on after a step that failed.
-        keep_going: bool,
-    },
-    /// Runs a benchmark.
+    /// Check everything.
+    Test(TestOptions),
+    /// Measure.
     Bench {
-        /// One of [`PARTS`].
-        part: String,
-        /// Where to write the rows as JSON.
-        json: Option<String>,
+        /// What.
+        part: Part,
+        /// Passed on to the benchmark.
+        arguments: Vec<String>,
     },
 }
 
-/// Reads the arguments.
-///
-/// # Errors
-/// A sentence that says what was not understood.
-pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Task, String> {
-    let Some(task) = args.next() else { return Ok(Task::Help) };
-    match task.as_str() {
-        "help" | "--help" | "-h" => Ok(Task::Help),
-        "call" => Ok(Task::Call { rest: args.skip_while(|arg| arg == "--").collect() }),
-        "test" => test(args),
-        "bench" => bench(args),
-        other => Err(format!("There is no task {other}.")),
-    }
+/// How `test` goes about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TestOptions {
+    /// Only these, in the usual order; all if empty.
+    pub(crate) only: Vec<Check>,
+    /// Don't stop at the first that fails.
+    pub(crate) keep_going: bool,
 }
 
-fn test(mut args: impl Iterator<Item = String>) -> Result<Task, String> {
-    let (mut only, mut keep_going) = (Vec::new(), false);
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--keep-going" => keep_going = true,
-            "--only" => {
-                let step = args.next().ok_or("--only needs the name of a step.")?;
-                if !crate::checks::names().contains(&step.as_str()) {
-                    return Err(format!("There is no step {step}: {}.", crate::checks::names().join(", ")));
-                }
-                only.push(step);
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Memory of idle sockets, calls per second, delay from create to ring.
+    Server,
+}
+
+/// What can be explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// Everything there is.
+    All,
+    /// `call`
+    Call,
+    /// `test`
+    Test,
+    /// `bench`
+    Bench,
+}
+
+impl Topic {
+    /// The explanation.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::All => {
+                "cargo xtask TASK
+
+  call          a server and two clients on this machine, and a call between them
+  test          formatting, lints, licences, documentation, all tests
+  bench server  what the server can carry
+
+cargo xtask TASK --help says more."
             }
-            other => return Err(format!("test does not know {other}.")),
+            Self::Call => {
+                "cargo xtask call [ARGUMENT]...
+
+Builds the programs, then runs `carillon loopback`: a server inside the process, two clients without a window, a call
+that rings, is accepted and hung up. Each event is printed with its time. Arguments are passed on."
+            }
+            Self::Test => {
+                "cargo xtask test [--only STEP]... [--keep-going]
+
+Runs these steps in order and stops at the first that fails:
+  format   rustfmt has nothing to change
+  clippy   has nothing to say, warnings count
+  deny     licences, sources and banned crates (cargo-deny; with CARILLON_ADVISORIES=1 also known vulnerabilities)
+  docs     rustdoc has nothing to say
+  build    the programs, which the whole-system tests start
+  tests    every test of the workspace
+
+  --only STEP   this step alone; may be given several times
+  --keep-going  run the steps after a failed one too"
+            }
+            Self::Bench => {
+                "cargo xtask bench PART [--json FILE]
+
+Builds with optimisation and measures. PART is:
+  server   memory of idle sockets, calls per second, delay from create to ring
+
+  --json FILE   also write the numbers to FILE
+Further arguments are passed on to the benchmark."
+            }
         }
     }
-    Ok(Task::Test { only, keep_going })
 }
 
-fn bench(mut args: impl Iterator<Item = String>) -> Result<Task, String> {
-    let part = args.next().ok_or_else(|| format!("bench needs a part: {}.", PARTS.join(", ")))?;
-    if !PARTS.contains(&part.as_str()) {
-        return Err(format!("There is no part {part}: {}.", PARTS.join(", ")));
-    }
-    let mut json = None;
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--json" => json = Some(args.next().ok_or("--json needs a file.")?),
-            other => return Err(format!("bench does not know {other}.")),
+/// Why the words are no task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// There is no such task.
+    UnknownTask(String),
+    /// The task does not know this word.
+    UnknownArgument(String),
+    /// There is no such step of `test`.
+    UnknownStep(String),
+    /// `bench` of what?
+    UnknownPart(String),
+    /// A word that needs another one after it.
+    Missing(&'static str),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownTask(word) => write!(f, "there is no task `{word}`"),
+            Self::UnknownArgument(word) => write!(f, "`{word}` means nothing here"),
+            Self::UnknownStep(word) => {
+                let known = Check::ALL.map(Check::name).join(", ");
+                write!(f, "there is no step `{word}`; there are {known}")
+            }
+            Self::UnknownPart(word) => {
+                write!(f, "there is nothing to measure called `{word}`; there is server")
+            }
+            Self::Missing(what) => write!(f, "{what} is missing"),
         }
     }
-    Ok(Task::Bench { part, json })
+}
+
+/// Reads the words after `cargo xtask`.
+pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Task, Problem> {
+    let mut words = words.into_iter();
+    let Some(task) = words.next() else { return Ok(Task::Help(Topic::All)) };
+    let words: Vec<String> = words.collect();
+    let topic = match task.as_str() {
+        "call" => Topic::Call,
+        "test" => Topic::Test,
+        "bench" => Topic::Bench,
+        "help" | "--help" | "-h" => return Ok(Task::Help(Topic::All)),
+        _ => return Err(Problem::UnknownTask(task)),
+    };
+    if words.iter().any(|word| matches!(word.as_str(), "--help" | "-h")) {
+        return Ok(Task::Help(topic));
+    }
+    match topic {
+        Topic::All => Ok(Task::Help(topic)),
+        Topic::Call => {
+            // `call -- --json` is what people type who know other runners.
+            Ok(Task::Call { arguments: words.into_iter().skip_while(|word| word == "--").collect() })
+        }
+        Topic::Test => parse_test(words).map(Task::Test),
+        Topic::Bench => parse_bench(words),
+    }
+}
+
+fn parse_test(words: Vec<String>) -> Result<TestOptions, Problem> {
+    let mut options = TestOptions::default();
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        let step = match word.as_str() {
+            "--keep-going" => {
+                options.keep_going = true;
+                continue;
+            }
+            "--only" => words.next().ok_or(Problem::Missing("the step after --only"))?,
+            other => match other.strip_prefix("--only=") {
+                Some(step) => step.to_owned(),
+                None => return Err(Problem::UnknownArgument(word)),
+            },
+        };
+        options.only.push(Check::named(&step).ok_or(Problem::UnknownStep(step))?);
+    }
+    Ok(options)
+}
+
+fn parse_bench(words: Vec<String>) -> Result<Task, Problem> {
+    let mut words = words.into_iter();
+    let part = match words.next() {
+        Some(word) if word == "server" => Part::Server,
+        Some(word) => return Err(Problem::UnknownPart(word)),
+        None => return Err(Problem::Missing("what to measure (server)")),
+    };
+    let arguments: Vec<String> = words.collect();
+    if arguments.last().is_some_and(|word| word == "--json") {
+        return Err(Problem::Missing("the file after --json"));
+    }
+    Ok(Task::Bench { part, arguments })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<Task, String> {
-        parse(line.split_whitespace().map(str::to_owned))
+    fn parse_text(text: &str) -> Result<Task, Problem> {
+        parse(text.split_whitespace().map(str::to_owned))
+    }
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
     }
 
     #[test]
-    fn nothing_and_help_show_the_help() {
-        assert_eq!(parsed(""), Ok(Task::Help));
-        assert_eq!(parsed("--help"), Ok(Task::Help));
+    fn help_is_there_for_everything() {
+        for (text, topic) in [
+            ("", Topic::All),
+            ("help", Topic::All),
+            ("--help", Topic::All),
+            ("call --help", Topic::Call),
+            ("test --only clippy -h", Topic::Test),
+            ("bench --help", Topic::Bench),
+        ] {
+            assert_eq!(parse_text(text), Ok(Task::Help(topic)), "{text}");
+        }
     }
 
     #[test]
-    fn call_passes_on_what_follows() {
-        assert_eq!(parsed("call -- --json"), Ok(Task::Call { rest: vec!["--json".to_owned()] }));
-        assert_eq!(parsed("call --json"), Ok(Task::Call { rest: vec!["--json".to_owned()] }));
+    fn the_help_names_every_task_and_every_step() {
+        for task in ["call", "test", "bench"] {
+            assert!(Topic::All.text().contains(task));
+        }
+        for check in Check::ALL {
+            assert!(Topic::Test.text().contains(&format!("\n  {} ", check.name())), "{}", check.name());
+        }
     }
 
     #[test]
-    fn test_takes_several_steps() {
-        let only = vec!["docs".to_owned(), "deny".to_owned()];
+    fn call_passes_its_arguments_on() {
+        let arguments = words("--json --video");
+        assert_eq!(parse_text("call --json --video"), Ok(Task::Call { arguments: arguments.clone() }));
+        assert_eq!(parse_text("call -- --json --video"), Ok(Task::Call { arguments }));
+    }
+
+    #[test]
+    fn test_runs_all_or_the_named_steps() {
+        assert_eq!(parse_text("test"), Ok(Task::Test(TestOptions::default())));
         assert_eq!(
-            parsed("test --only docs --keep-going --only deny"),
-            Ok(Task::Test { only, keep_going: true })
+            parse_text("test --only clippy --keep-going --only=docs"),
+            Ok(Task::Test(TestOptions { only: vec![Check::Clippy, Check::Docs], keep_going: true }))
         );
     }
 
     #[test]
-    fn what_is_not_known_is_named() {
-        for (line, word) in [
-            ("dance", "dance"),
-            ("test --only lint", "lint"),
-            ("test --only", "--only"),
-            ("bench", "server"),
-            ("bench moon", "moon"),
-            ("bench server --json", "--json"),
-            ("bench server --fast", "--fast"),
+    fn bench_passes_its_arguments_on() {
+        let task = Task::Bench { part: Part::Server, arguments: words("--json out.json --sockets 100") };
+        assert_eq!(parse_text("bench server --json out.json --sockets 100"), Ok(task));
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused_with_what_there_is() {
+        for (text, problem) in [
+            ("dance", Problem::UnknownTask("dance".to_owned())),
+            ("test lint", Problem::UnknownArgument("lint".to_owned())),
+            ("test --only", Problem::Missing("the step after --only")),
+            ("test --only lint", Problem::UnknownStep("lint".to_owned())),
+            ("bench", Problem::Missing("what to measure (server)")),
+            ("bench media", Problem::UnknownPart("media".to_owned())),
+            ("bench server --json", Problem::Missing("the file after --json")),
         ] {
-            let message = parsed(line).unwrap_err();
-            assert!(message.contains(word), "{line}: {message}");
+            assert_eq!(parse_text(text), Err(problem), "{text}");
         }
+        let text = Problem::UnknownStep("lint".to_owned()).to_string();
+        assert_eq!(text, "there is no step `lint`; there are format, clippy, deny, docs, build, tests");
     }
 }

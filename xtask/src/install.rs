@@ -1,85 +1,190 @@
-//! What a fresh machine lacks.
+//! What a task needs and how it gets onto the machine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run;
+use crate::process::{Failure, cargo, is_on_path, output, root, run};
+use crate::say;
 
-/// The version of cargo-deny that the checks are written for.
-const DENY: &str = "0.20.2";
+/// The version of cargo-deny that `deny.toml` is written for.
+const CARGO_DENY: &str = "0.20.2";
 
-/// Packages of Debian and Ubuntu that building needs: a C compiler for SQLite.
-const PACKAGES: &[&str] = &["build-essential", "pkg-config"];
+/// What to install where there is no `apt-get`.
+#[cfg(target_os = "macos")]
+const COMPILER_HINT: &str = "run `xcode-select --install`";
+#[cfg(windows)]
+const COMPILER_HINT: &str =
+    "install the \"Desktop development with C++\" workload of the Visual Studio Build Tools";
+#[cfg(not(any(target_os = "macos", windows)))]
+const COMPILER_HINT: &str = "install gcc or clang by the package manager of this system";
 
-/// Makes sure that there is a C compiler.
+/// A package of Debian and Ubuntu, and the program that shows that it is there.
+struct Package {
+    name: &'static str,
+    program: &'static str,
+    why: &'static str,
+}
+
+const PACKAGES: &[Package] = &[Package {
+    name: "build-essential",
+    program: "cc",
+    why: "a C compiler, for SQLite and for the assembler parts of the cryptography",
+}];
+
+/// Makes sure of a C compiler.
 ///
 /// # Errors
-/// A sentence that names what to install.
-pub(crate) fn compiler() -> Result<(), String> {
-    if cfg!(windows) || run::output(Command::new("cc").arg("--version")).is_some() {
+/// A sentence with what to install, where that can't be done from here.
+pub(crate) fn ensure_system_packages() -> Result<(), Failure> {
+    // With Visual Studio, `cl` is found through the registry, not the `PATH`; rustc could not have linked this
+    // program without it.
+    if cfg!(all(windows, target_env = "msvc")) {
         return Ok(());
     }
-    if !Path::new("/usr/bin/apt-get").exists() {
-        return Err("A C compiler is missing. Install one (macOS: `xcode-select --install`; Fedora: \
-                    `dnf install gcc pkgconf`) and run this again."
-            .to_owned());
-    }
-    run::say(&format!("Installing by apt-get: {}", PACKAGES.join(", ")));
-    let root = run::output(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");
-    for step in [&["update", "-q"][..], &[&["install", "-y", "-q"][..], PACKAGES].concat()] {
-        let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
-        if !root {
-            command.arg("apt-get");
-        }
-        run::run(command.args(step).env("DEBIAN_FRONTEND", "noninteractive"))?;
-    }
-    Ok(())
-}
-
-/// Makes sure that `rustfmt` and `clippy` are there.
-///
-/// # Errors
-/// When rustup can't add them.
-pub(crate) fn component(name: &str, subcommand: &str) -> Result<(), String> {
-    if run::output(&mut run::cargo_command(&[subcommand, "--version"])).is_some() {
+    // What the `cc` crate would take instead of `cc`.
+    let named = std::env::var_os("CC").is_some();
+    let missing: Vec<_> = PACKAGES.iter().filter(|package| !(is_on_path(package.program) || named)).collect();
+    if missing.is_empty() {
         return Ok(());
     }
-    run::say(&format!("Installing {name}"));
-    run::run(Command::new("rustup").args(["component", "add", name]))
+    say("Missing on this machine:");
+    for package in &missing {
+        say(&format!("  {} ({})", package.name, package.why));
+    }
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    if !(is_debian(&release) && is_on_path("apt-get")) {
+        return Err(format!("a C compiler is missing: {COMPILER_HINT}"));
+    }
+    let names: Vec<_> = missing.iter().map(|package| package.name).collect();
+    let is_root = output(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");
+    let Some(prefix) = root_prefix(is_root, is_on_path("sudo")) else {
+        return Err(format!("as root, run `apt-get install {}`", names.join(" ")));
+    };
+    // A fresh container has no lists yet; with old ones the install may still work.
+    if let Err(failure) = run(&mut apt(prefix, &["update"])) {
+        say(&format!("{failure}; going on with the package lists that are there"));
+    }
+    let install: Vec<_> = ["install", "-y", "--no-install-recommends"].into_iter().chain(names).collect();
+    run(&mut apt(prefix, &install))
 }
 
-/// The path of cargo-deny, installed below the target folder if this machine has no fitting one.
+/// Whether the system installs by `apt-get`, from the text of `/etc/os-release`.
+fn is_debian(release: &str) -> bool {
+    release
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .filter(|(key, _)| matches!(*key, "ID" | "ID_LIKE"))
+        .flat_map(|(_, value)| value.trim().trim_matches('"').split_whitespace())
+        .any(|id| matches!(id, "debian" | "ubuntu"))
+}
+
+/// What to put in front of a command to run it as root; `None` if it can't be done.
+const fn root_prefix(is_root: bool, has_sudo: bool) -> Option<&'static [&'static str]> {
+    match (is_root, has_sudo) {
+        (true, _) => Some(&[]),
+        (false, true) => Some(&["sudo"]),
+        (false, false) => None,
+    }
+}
+
+fn apt(prefix: &[&str], arguments: &[&str]) -> Command {
+    // Through `env`, since sudo does not pass variables on.
+    let words = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+    let mut words = prefix.iter().chain(&words).chain(arguments);
+    let mut command = Command::new(words.next().copied().unwrap_or("env"));
+    command.args(words);
+    command
+}
+
+/// Makes sure of a component of the toolchain: `rustfmt` or `clippy`.
 ///
 /// # Errors
-/// When it can't be built.
-pub(crate) fn deny() -> Result<PathBuf, String> {
-    let own = run::target_folder().join("tools");
-    let installed = own.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
-    for candidate in [PathBuf::from("cargo-deny"), installed.clone()] {
-        let version = run::output(Command::new(&candidate).arg("--version"));
-        if version.is_some_and(|text| is_version(&text, DENY)) {
-            return Ok(candidate);
-        }
+/// A sentence with what to do, where rustup can't add it.
+pub(crate) fn ensure_component(component: &str, subcommand: &str) -> Result<(), Failure> {
+    let is_there = || output(cargo().args([subcommand, "--version"])).is_some();
+    if is_there() {
+        return Ok(());
     }
-    run::say(&format!("Installing cargo-deny {DENY} (some minutes, once)"));
-    let mut command = run::cargo_command(&["install", "cargo-deny", "--locked", "--version", DENY, "--root"]);
-    run::run(command.arg(&own))?;
-    Ok(installed)
+    if !is_on_path("rustup") {
+        return Err(format!("{component} is missing: install it the way Rust was installed on this machine"));
+    }
+    run(Command::new("rustup").current_dir(root()).args(["component", "add", component]))?;
+    if is_there() {
+        Ok(())
+    } else {
+        Err(format!("{component} is installed, but `cargo {subcommand}` does not run"))
+    }
 }
 
-/// Whether `cargo-deny 1.2.3` names this version.
-fn is_version(text: &str, version: &str) -> bool {
-    text.split_whitespace().nth(1) == Some(version)
+/// Makes sure of cargo-deny in the right version, and says where it is.
+///
+/// # Errors
+/// A sentence, when it can't be installed.
+pub(crate) fn ensure_cargo_deny() -> Result<PathBuf, Failure> {
+    let own = root().join("target").join("tools");
+    let candidates = [
+        own.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX)),
+        PathBuf::from("cargo-deny"),
+    ];
+    if let Some(found) = candidates.iter().find(|program| is_cargo_deny(program)) {
+        return Ok(found.clone());
+    }
+    say(&format!("Installing cargo-deny {CARGO_DENY} into target/tools; this takes some minutes, once."));
+    run(cargo()
+        .args(["install", "cargo-deny", "--locked", "--version", CARGO_DENY, "--root"])
+        .arg(&own)
+        // Its build has nothing to share with ours.
+        .env_remove("CARGO_TARGET_DIR"))?;
+    let [own, _] = candidates;
+    if is_cargo_deny(&own) { Ok(own) } else { Err("cargo-deny was installed but does not run".to_owned()) }
+}
+
+fn is_cargo_deny(program: &Path) -> bool {
+    output(Command::new(program).arg("--version")).is_some_and(|text| is_version(&text, CARGO_DENY))
+}
+
+/// Whether a program that prints its name and version has exactly this version.
+fn is_version(printed: &str, version: &str) -> bool {
+    printed.split_whitespace().nth(1) == Some(version)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::shown;
 
     #[test]
-    fn only_the_very_version_counts() {
+    fn debian_and_what_comes_from_it_install_by_apt() {
+        for release in
+            ["ID=debian\n", "NAME=\"Ubuntu\"\nID=ubuntu\n", "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"]
+        {
+            assert!(is_debian(release), "{release}");
+        }
+        for release in
+            ["", "ID=fedora\n", "ID=\"opensuse\"\nID_LIKE=\"suse\"\n", "PRETTY_NAME=debian\n", "garbage"]
+        {
+            assert!(!is_debian(release), "{release}");
+        }
+    }
+
+    #[test]
+    fn packages_are_installed_as_root_or_by_sudo_or_not_at_all() {
+        let shown_with = |is_root, has_sudo| {
+            root_prefix(is_root, has_sudo)
+                .map(|prefix| shown(&apt(prefix, &["install", "-y", "build-essential"])))
+        };
+        let install = "env DEBIAN_FRONTEND=noninteractive apt-get install -y build-essential";
+        assert_eq!(shown_with(true, false).as_deref(), Some(install));
+        assert_eq!(shown_with(false, true), Some(format!("sudo {install}")));
+        assert_eq!(shown_with(false, false), None);
+    }
+
+    #[test]
+    fn only_the_exact_version_of_a_tool_will_do() {
         assert!(is_version("cargo-deny 0.20.2\n", "0.20.2"));
-        assert!(!is_version("cargo-deny 0.20.20\n", "0.20.2"));
-        assert!(!is_version("", "0.20.2"));
+        assert!(is_version("cargo-deny 0.20.2 (abc 2026-01-01)", "0.20.2"));
+        for printed in ["", "cargo-deny", "cargo-deny 0.20.20", "cargo-deny 0.19.0", "0.20.2"] {
+            assert!(!is_version(printed, "0.20.2"), "{printed}");
+        }
     }
 }

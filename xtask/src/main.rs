@@ -1,70 +1,51 @@
-//! Every task a person runs on this repository: `cargo xtask help` lists them.
+//! Every task a person runs on this repository: `cargo xtask call`, `cargo xtask test`, `cargo xtask bench server`.
 //!
-//! Uses the standard library alone, so that it builds in seconds and works on Linux, macOS and Windows.
+//! Standard library alone, so that it builds in seconds on a fresh machine, and the same on Linux, macOS and Windows.
+//! What a task needs and the machine lacks is installed first, or named.
+
+#![forbid(unsafe_code)]
 
 mod args;
 mod checks;
 mod install;
-mod run;
+mod process;
+mod tasks;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use args::Task;
+use crate::args::Task;
+
+/// The exit code for words that are no task (as in `sysexits.h`).
+const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let task = match args::parse(std::env::args().skip(1)) {
-        Ok(task) => task,
-        Err(message) => {
-            run::say(&format!("{message}\n\n{}", args::HELP));
-            return ExitCode::from(2);
+    let words = std::env::args().skip(1);
+    let result = match args::parse(words) {
+        Ok(Task::Help(topic)) => {
+            say(topic.text());
+            return ExitCode::SUCCESS;
+        }
+        Ok(Task::Call { arguments }) => tasks::call(&arguments),
+        Ok(Task::Test(options)) => checks::test(&options),
+        Ok(Task::Bench { part, arguments }) => tasks::bench(part, &arguments),
+        Err(problem) => {
+            say(&format!("xtask: {problem}\n\n{}", args::Topic::All.text()));
+            return ExitCode::from(EXIT_USAGE);
         }
     };
-    let done = match task {
-        Task::Help => {
-            run::say(args::HELP);
-            Ok(())
-        }
-        Task::Call { rest } => call(&rest),
-        Task::Test { only, keep_going } => checks::all(&only, keep_going),
-        Task::Bench { part, json } => bench(&part, json.as_deref()),
-    };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            run::say(&format!("\n{message}"));
+        Err(problem) => {
+            say(&format!("xtask: {problem}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// The main job: a server and two clients on this machine, and a call between them.
-fn call(rest: &[String]) -> Result<(), String> {
-    install::compiler()?;
-    run::cargo(&["build", "--package", "carillon-cli"])?;
-    let program =
-        run::target_folder().join("debug").join(format!("carillon{}", std::env::consts::EXE_SUFFIX));
-    let mut command = std::process::Command::new(program);
-    command.arg("loopback").args(rest);
-    run::run(&mut command)
-}
-
-/// Measures one part of the system in its release build.
-fn bench(part: &str, json: Option<&str>) -> Result<(), String> {
-    install::compiler()?;
-    run::cargo(&[
-        "build",
-        "--release",
-        "--bins",
-        "--package",
-        "carillon-server",
-        "--package",
-        "carillon-tests",
-    ])?;
-    let program =
-        run::target_folder().join("release").join(format!("bench-{part}{}", std::env::consts::EXE_SUFFIX));
-    let mut command = std::process::Command::new(program);
-    if let Some(file) = json {
-        command.args(["--json", file]);
-    }
-    run::run(&mut command)
+/// Prints a line for the person who runs the task. Not with `println!`, which panics when the reader is gone.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // Nobody is left to tell when this fails.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
