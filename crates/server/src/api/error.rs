@@ -25,11 +25,6 @@ impl ApiError {
     pub fn with_detail(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: Some(detail.into()), retry_after: None }
     }
-
-    /// The code.
-    pub const fn code(&self) -> Code {
-        self.code
-    }
 }
 
 impl From<Code> for ApiError {

@@ -1,19 +1,21 @@
 //! What handlers take out of a request. Whatever can't be read is answered with a code of ours.
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use carillon_policy::rate::Network;
-use carillon_wire::limits::{PAGE_DEFAULT, PAGE_MAX};
+use carillon_wire::limits::{MAX_BODY_BYTES, MAX_PICTURE_BYTES, PAGE_DEFAULT, PAGE_MAX};
 use carillon_wire::{AccountId, Bytes32, Code, DeviceId};
+use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use super::error::{ApiError, Result};
 use crate::app::{ClientAddress, Shared};
+
+/// Most bytes that are read and dropped of a body that is too large.
+const MAX_DROPPED: usize = 8 << 20;
 
 /// The account and device that a request's token belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -85,8 +87,8 @@ pub(super) struct Body<T>(pub(super) T);
 impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &Shared) -> Result<Self> {
-        let Raw(bytes) = Raw::from_request(request, app).await?;
+    async fn from_request(request: Request, _: &Shared) -> Result<Self> {
+        let bytes = read(request, MAX_BODY_BYTES, Code::TooLarge).await?;
         // Every body is an object. serde would also take a list of the fields' values, which is no part of the protocol.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(ApiError::with_detail(Code::Malformed, "the body must be a JSON object"));
@@ -99,21 +101,36 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
     }
 }
 
-/// A body as bytes, no longer than its route takes.
+/// A picture as it was sent.
 #[derive(Debug)]
-pub(super) struct Raw(pub(super) Bytes);
+pub(super) struct Upload(pub(super) Vec<u8>);
 
-impl FromRequest<Shared> for Raw {
+impl FromRequest<Shared> for Upload {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &Shared) -> Result<Self> {
-        Bytes::from_request(request, app).await.map(Self).map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(cause) if cause.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Code::TooLarge.into()
-            }
-            _ => Code::Malformed.into(),
-        })
+    async fn from_request(request: Request, _: &Shared) -> Result<Self> {
+        read(request, MAX_PICTURE_BYTES, Code::PictureTooLarge).await.map(Self)
     }
+}
+
+/// Reads a body of at most `limit` bytes. What comes beyond is read on and dropped, up to [`MAX_DROPPED`]: an answer
+/// that is sent while the other side still writes is torn up by the reset that follows, and nobody learns why.
+async fn read(request: Request, limit: usize, too_large: Code) -> Result<Vec<u8>> {
+    let mut chunks = request.into_body().into_data_stream();
+    let mut bytes = Vec::new();
+    let mut dropped = 0;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Code::Malformed)?;
+        if dropped == 0 && bytes.len() + chunk.len() <= limit {
+            bytes.extend_from_slice(&chunk);
+        } else {
+            dropped += chunk.len();
+            if dropped > MAX_DROPPED {
+                break;
+            }
+        }
+    }
+    if dropped > 0 { Err(too_large.into()) } else { Ok(bytes) }
 }
 
 /// The variable segment of a path. One that is not even text names nothing.

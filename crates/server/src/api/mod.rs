@@ -14,12 +14,10 @@ mod sign_in;
 
 use std::collections::BTreeMap;
 
-use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use carillon_wire::Code;
-use carillon_wire::limits::{MAX_BODY_BYTES, MAX_PICTURE_BYTES};
 use carillon_wire::rest::ErrorBody;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
@@ -64,7 +62,7 @@ impl IntoResponses for Errors {
 }
 
 fn documented() -> (Router<Shared>, OpenApi) {
-    let small = OpenApiRouter::with_openapi(Document::openapi())
+    let (router, mut openapi) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(sign_in::server))
         .routes(routes!(sign_in::challenge))
         .routes(routes!(people::search, sign_in::sign_up))
@@ -74,6 +72,7 @@ fn documented() -> (Router<Shared>, OpenApi) {
         .routes(routes!(devices::renew))
         .routes(routes!(devices::revoke))
         .routes(routes!(profile::get_me, profile::patch_me))
+        .routes(routes!(profile::put_picture, profile::delete_picture))
         .routes(routes!(profile::picture))
         .routes(routes!(profile::abilities))
         .routes(routes!(people::person))
@@ -87,11 +86,7 @@ fn documented() -> (Router<Shared>, OpenApi) {
         .routes(routes!(calls::missed))
         .routes(routes!(calls::filtered))
         .routes(routes!(calls::forget))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-    let large = OpenApiRouter::new()
-        .routes(routes!(profile::put_picture, profile::delete_picture))
-        .layer(DefaultBodyLimit::max(MAX_PICTURE_BYTES));
-    let (router, mut openapi) = small.merge(large).split_for_parts();
+        .split_for_parts();
     openapi
         .components
         .get_or_insert_default()

@@ -10,8 +10,8 @@ use carillon_wire::rest::{Abilities, Me, Profile, ProfileChange};
 use carillon_wire::{AccountId, Bytes32, Code, DeviceId, Millis};
 use sha2::{Digest as _, Sha256};
 
-use super::error::{ApiError, Result};
-use super::extract::{Body, Changing, Raw, Segment, SignedIn};
+use super::error::Result;
+use super::extract::{Body, Changing, Segment, SignedIn, Upload};
 use super::{Errors, TAG_ME, names};
 use crate::app::{App, Shared};
 use crate::effects::tell;
@@ -67,12 +67,8 @@ pub(super) async fn patch_me(
 pub(super) async fn put_picture(
     State(app): State<Shared>,
     Changing(caller): Changing,
-    body: std::result::Result<Raw, ApiError>,
+    Upload(upload): Upload,
 ) -> Result<Json<Profile>> {
-    let Raw(upload) = body.map_err(|error| match error.code() {
-        Code::TooLarge => ApiError::from(Code::PictureTooLarge),
-        _ => error,
-    })?;
     let permit = app.pictures.acquire().await.map_err(|_| Code::Restarting)?;
     let jpeg = tokio::task::spawn_blocking(move || normalise(&upload))
         .await

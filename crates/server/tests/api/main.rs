@@ -7,6 +7,8 @@ mod devices;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
+mod listener;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod people;
