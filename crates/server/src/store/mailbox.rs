@@ -27,25 +27,25 @@ dispatch! {
     /// A device's messages with a number above `after`, in order, at most `limit`.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn mail(&self, device: DeviceId, after: u64, limit: u32, now: UnixMillis) -> Result<Vec<Mail>>;
 
     /// Forgets a device's messages up to and including `seq`.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn acknowledge(&self, device: DeviceId, seq: u64) -> Result<()>;
 
     /// Drops messages whose time is over.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn drop_old_mail(&self, now: UnixMillis) -> Result<()>;
 
     /// How many messages lie in all mailboxes.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn mail_waiting(&self) -> Result<u64>;
 }
 

@@ -17,7 +17,7 @@ dispatch! {
     /// Notes a call that reached nobody. The oldest of more than [`MAX_MISSED`] is forgotten.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn record_missed(
         &self,
         callee: AccountId,
@@ -30,7 +30,7 @@ dispatch! {
     /// An account's missed or filtered calls with an id greater than `after`, oldest first.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn missed_calls(
         &self,
         callee: AccountId,
@@ -42,7 +42,7 @@ dispatch! {
     /// Takes an entry off the account's lists, if it is there.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn forget_missed(&self, callee: AccountId, id: u64) -> Result<()>;
 }
 

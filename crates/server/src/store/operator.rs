@@ -41,44 +41,44 @@ dispatch! {
     /// A secret: the one stored, or else `fresh`, which is then stored.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn secret(&self, secret: Secret, fresh: &Bytes32) -> Result<Bytes32>;
 
     /// How far calls are rolled out: to everyone, if the operator never said otherwise.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn rollout(&self) -> Result<Rollout>;
 
     /// Sets the roll-out. It holds from the next call on.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn set_rollout(&self, rollout: Rollout) -> Result<()>;
 
     /// Makes an invitation with this many uses.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn invite(&self, hash: &Bytes32, uses: u32, now: UnixMillis) -> Result<()>;
 
     /// Notes the operator's word about an account and tells the running server; `None` if nobody has the handle.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn judge(&self, handle: &Handle, verdict: Verdict, now: UnixMillis) -> Result<Option<AccountId>>;
 
     /// The accounts about which the operator changed something after the change `after`, with the number of the
     /// newest change.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn operator_changes(&self, after: u64) -> Result<(u64, Vec<AccountId>)>;
 
     /// The number of the operator's newest change.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError) when the store fails.
+    /// [`StoreError`] when the store fails.
     pub async fn newest_operator_change(&self) -> Result<u64>;
 }
 
