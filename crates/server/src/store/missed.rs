@@ -14,19 +14,6 @@ use super::{Result, SqliteStore, StoreError, dispatch};
 pub const MAX_MISSED: u32 = 500;
 
 dispatch! {
-    /// Notes a call that reached nobody. The oldest of more than [`MAX_MISSED`] is forgotten.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store fails.
-    pub async fn record_missed(
-        &self,
-        callee: AccountId,
-        caller: AccountId,
-        media: Media,
-        kind: MissedKind,
-        at: UnixMillis,
-    ) -> Result<()>;
-
     /// An account's missed or filtered calls with an id greater than `after`, oldest first.
     ///
     /// # Errors
@@ -80,7 +67,7 @@ fn missed(row: &SqliteRow, kind: MissedKind) -> Result<MissedCall> {
     })
 }
 
-/// [`Store::record_missed`](super::Store::record_missed) inside a transaction that does more.
+/// Notes a call that reached nobody. The oldest of more than [`MAX_MISSED`] is forgotten.
 pub(super) async fn insert_missed(
     tx: &mut SqliteConnection,
     callee: AccountId,
@@ -110,20 +97,6 @@ pub(super) async fn insert_missed(
 }
 
 impl SqliteStore {
-    pub(super) async fn record_missed(
-        &self,
-        callee: AccountId,
-        caller: AccountId,
-        media: Media,
-        kind: MissedKind,
-        at: UnixMillis,
-    ) -> Result<()> {
-        let mut tx = self.write().await?;
-        insert_missed(&mut tx, callee, caller, media, kind, at).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
     pub(super) async fn missed_calls(
         &self,
         callee: AccountId,

@@ -23,8 +23,6 @@ pub enum Secret {
     Issuer,
     /// Key of the HMAC in challenges.
     Challenge,
-    /// Key of the HMAC in TURN credentials, where the operator names none.
-    Turn,
 }
 
 impl Secret {
@@ -32,7 +30,6 @@ impl Secret {
         match self {
             Self::Issuer => "issuer_seed",
             Self::Challenge => "challenge_key",
-            Self::Turn => "turn_key",
         }
     }
 }

@@ -1,9 +1,29 @@
-use carillon_wire::Code;
-use carillon_wire::frame::Media;
-use carillon_wire::rest::{CallSettings, Me, MissedCall, MissedKind, Page};
+use axum::http::Method;
+use carillon_server::store::{Created, NewCall};
+use carillon_wire::frame::{BoxFor, Media};
+use carillon_wire::limits::MAX_RING;
+use carillon_wire::rest::{CallSettings, Me, MissedCall, Page};
+use carillon_wire::{Blob, CallId, Code};
 use serde_json::json;
 
 use crate::world::*;
+
+/// A call to somebody whose device is off.
+async fn calls_in_vain(world: &World, number: u8, caller: &Phone, callee: &Phone) {
+    let boxes = [BoxFor { device: callee.device_id(), sealed: Blob(vec![1]) }];
+    let new = NewCall {
+        call: CallId::new([number; 16]),
+        caller: caller.account_id(),
+        device: caller.device_id(),
+        callee: callee.account_id(),
+        media: Media::Audio,
+        expires_in: MAX_RING,
+        boxes: &boxes,
+    };
+    let app = &world.app;
+    let (created, _) = app.store.create_call(new, app.node, app.clock.now(), world.now()).await.unwrap();
+    assert_eq!(created, Created::Refused);
+}
 
 #[tokio::test]
 async fn calls_of_people_i_follow_are_on_at_first() {
@@ -56,9 +76,11 @@ async fn missed_and_filtered_calls_are_lists_of_their_own() {
     let world = World::new().await;
     let ada = world.somebody(1, "ada").await;
     let bert = world.somebody(2, "bert").await;
-    for kind in [MissedKind::Missed, MissedKind::Filtered, MissedKind::Missed, MissedKind::Missed] {
-        let (callee, caller) = (ada.account_id(), bert.account_id());
-        world.app.store.record_missed(callee, caller, Media::Audio, kind, world.now()).await.unwrap();
+    for (number, followed) in [(1, true), (2, false), (3, true), (4, true)] {
+        let path = format!("/v1/following/{}", bert.account_id());
+        let method = if followed { Method::PUT } else { Method::DELETE };
+        ada.send(&world, method, &path, "").await.no_content();
+        calls_in_vain(&world, number, &bert, &ada).await;
     }
     let first: Page<MissedCall> = ada.get(&world, "/v1/calls/missed?limit=2").await.ok();
     assert_eq!(first.items.len(), 2);
