@@ -118,7 +118,7 @@ fn deny_arguments(advisories: bool) -> Vec<&'static str> {
     } else {
         &["bans", "licenses", "sources"]
     };
-    ["check"].iter().chain(checks).copied().collect()
+    ["check", "--hide-inclusion-graph"].iter().chain(checks).copied().collect()
 }
 
 /// The steps to run. The whole-system tests start the programs, so `tests` brings `build` with it.
