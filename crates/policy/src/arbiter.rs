@@ -1,8 +1,8 @@
 //! The server's side of one call, from `create` to its end (`PROTOCOL.md`, section 6).
 //!
-//! [`ServerCall`] takes commands in and gives a reply and effects out; it knows no socket, no store and no clock.
-//! The server keeps the same facts in its database and must answer like this machine does: its conformance suite
-//! compares the two. The small functions at the end are used by both.
+//! [`ServerCall`] takes commands in and gives a reply and effects out; it knows no socket, no store and no clock. A
+//! server keeps its facts in a database, [restores](ServerCall::restore) the call for a command, and stores what came of
+//! it in the same transaction. The model of the call takes it for the other side.
 
 use std::collections::BTreeMap;
 
@@ -190,7 +190,7 @@ impl ServerCall {
         Placed::Rings(Self { call, caller, rung, expires_at, caller_lost_at: None, state }, effects)
     }
 
-    /// The call that a store has kept, as the getters gave it.
+    /// The call that a store has kept, from what the getters of the same names gave.
     pub const fn restore(
         call: CallId,
         caller: DeviceId,

@@ -134,6 +134,27 @@ mod arbiter_any_order {
         }
 
         #[test]
+        fn a_call_that_a_store_kept_between_two_commands_goes_on_where_it_was(
+            (reachable, history) in histories(),
+        ) {
+            let mut call = place(&reachable).unwrap();
+            let mut now = START;
+            for (step, command) in history {
+                now = now.after(Millis(step));
+                let mut kept = ServerCall::restore(
+                    call.call(),
+                    call.caller(),
+                    call.rung().clone(),
+                    call.expires_at(),
+                    call.caller_lost_at(),
+                    call.state(),
+                );
+                prop_assert_eq!(kept.apply(now, command), call.apply(now, command));
+                prop_assert_eq!(&kept, &call);
+            }
+        }
+
+        #[test]
         fn a_command_sent_twice_has_its_effect_once((reachable, history) in histories()) {
             let mut call = place(&reachable).unwrap();
             let mut now = START;
