@@ -236,3 +236,16 @@ fn everything_shown_can_be_asked_for_at_any_time() {
     let views: Vec<_> = me.calls.views().map(|view| (view.call, view.phase)).collect();
     assert_eq!(views, [(FIRST, Phase::Connected), (SECOND, Phase::Incoming { waiting: true })]);
 }
+
+#[test]
+fn a_ring_that_comes_after_its_end_does_not_ring() {
+    for signal in [
+        Signal::Ended { reason: EndReason::Cancelled },
+        Signal::Taken { kind: carillon_wire::frame::TakenKind::Answered },
+    ] {
+        let mut me = Device::new();
+        me.signal(FIRST, signal);
+        me.alerting(FIRST);
+        assert_eq!(me.take(), []);
+    }
+}

@@ -5,6 +5,7 @@ mod connecting;
 mod device;
 mod glare;
 mod incoming;
+mod model;
 mod outgoing;
 mod properties;
 mod states;
