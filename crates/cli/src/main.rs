@@ -1,0 +1,82 @@
+//! `carillon`: the calling client for testers and for machines without a screen.
+//!
+//! A shell over `carillon-client`, like the app: it parses, asks, and prints. Nothing is decided here.
+
+mod args;
+mod commands;
+mod exit;
+mod output;
+mod text;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use carillon_client::{Client, ClientConfig, LocalCode};
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use exit::Exit;
+use output::{Failure, Output};
+use text::Lang;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CARILLON_LOG").unwrap_or_default();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let lang = cli.lang.unwrap_or_else(Lang::of_system);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            Output::new(lang, cli.json).wrong("storage", &error.to_string(), None);
+            return Exit::Failed.into();
+        }
+    };
+    let exit = runtime.block_on(async {
+        let output = Output::new(lang, cli.json);
+        match run(cli, output).await {
+            Ok(exit) | Err(Failure(exit)) => exit,
+        }
+    });
+    // Standard input may be waiting for a line that nobody types any longer.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+async fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
+    if matches!(cli.command, Command::Loopback) {
+        return commands::loopback::run(output).await;
+    }
+    let client = open(&cli, output).await?;
+    let done = commands::run(cli.command, &client, output).await;
+    client.shutdown().await;
+    done
+}
+
+async fn open(cli: &Cli, output: Output) -> Result<Client, Failure> {
+    let profile = cli.profile.clone().or_else(default_profile).ok_or_else(|| {
+        output.wrong("no_data_directory", &output.lang.no_data_directory(), None);
+        Failure(Exit::Usage)
+    })?;
+    let config = ClientConfig {
+        server: cli.server.clone(),
+        insecure_http: cli.insecure_http,
+        insecure_secrets: cli.insecure_secrets,
+        ..ClientConfig::new(profile)
+    };
+    let client = Client::open(config).await.map_err(|error| commands::explain(&error, output))?;
+    let signs_up = matches!(cli.command, Command::Signup { .. } | Command::Recover { .. });
+    let has_account = client.account().await.is_ok();
+    if !signs_up && !has_account {
+        client.shutdown().await;
+        return Err(commands::explain(&LocalCode::NoAccount.into(), output));
+    }
+    if client.keeps_keys_in_a_file() && !output.json {
+        output.remark(&output.lang.keys_in_file());
+    }
+    Ok(client)
+}
+
+/// Where the system keeps a program's data.
+fn default_profile() -> Option<PathBuf> {
+    Some(directories::ProjectDirs::from("org", "Carillon", "carillon")?.data_local_dir().join("default"))
+}
