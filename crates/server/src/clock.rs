@@ -22,7 +22,7 @@ pub trait TimeSource: Send + Sync + 'static {
     fn wall(&self) -> Duration;
     /// A span since some moment. Never goes back.
     fn monotonic(&self) -> Duration;
-    /// Rings when the clocks were moved by hand, so that who sleeps until a moment looks again.
+    /// Rings (`notify_waiters`) when the clocks were moved by hand, so that who sleeps until a moment looks again.
     fn moved(&self) -> Option<&Notify> {
         None
     }
@@ -99,17 +99,19 @@ impl Clock {
     /// Sleeps until [`Clock::now`] has reached a moment.
     pub async fn sleep_until(&self, moment: UnixMillis) {
         loop {
+            // Before the look at the clock, so that a movement in between is not missed.
+            let moved = self.source.moved().map(Notify::notified);
             let left = moment.since(self.now()).duration();
             if left.is_zero() {
                 return;
             }
             // The clock may run faster than the sleep, so the end is approached in steps.
             let step = sleep((left - left / SLEW_DIVISOR).max(Duration::from_millis(1)));
-            match self.source.moved() {
+            match moved {
                 None => step.await,
                 Some(moved) => tokio::select! {
                     () = step => {}
-                    () = moved.notified() => {}
+                    () = moved => {}
                 },
             }
         }

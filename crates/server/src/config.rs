@@ -124,7 +124,7 @@ impl Default for Config {
             sign_up: SignUpMode::Open,
             tls_certificate: None,
             tls_key: None,
-            max_connections: 50_000,
+            max_connections: 16_384,
             max_connections_per_address: 512,
             trusted_proxies: Vec::new(),
             turn_urls: Vec::new(),

@@ -132,6 +132,7 @@ pub(super) async fn follow(
     if !app.store.follow(me.account, whom).await? {
         return Err(Code::AccountUnknown.into());
     }
+    recheck(&app, me.account).await;
     tell(&app, me.account, &[Topic::Following]).await;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -179,6 +180,7 @@ pub(super) async fn unblock(
     whom: Segment,
 ) -> Result<StatusCode> {
     app.store.unblock(me.account, other(me, &whom)?).await?;
+    recheck(&app, me.account).await;
     tell(&app, me.account, &[Topic::Blocks]).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -71,7 +71,7 @@ pub const KEYS: &[Key] = &[
     key("sign_up", Kind::Text, "'open'", "Who may sign up: open, invitation or closed."),
     key("tls_certificate", Kind::Text, "'chain.pem'", "PEM file with the certificate chain, for TLS."),
     key("tls_key", Kind::Text, "'key.pem'", "PEM file with the private key, for TLS."),
-    key("max_connections", Kind::Number, "50000", "Most connections at once."),
+    key("max_connections", Kind::Number, "16384", "Most connections at once."),
     key(
         "max_connections_per_address",
         Kind::Number,
