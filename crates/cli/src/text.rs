@@ -5,7 +5,7 @@ mod codes;
 
 use std::fmt::Display;
 
-use carillon_client::{CallEnd, ClientError, Why};
+use carillon_client::{CallEnd, ClientError, Direction, Why};
 
 /// A language of the sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -49,13 +49,19 @@ impl Lang {
         }
     }
 
-    /// Why a call is over, said about the other end, named `who`.
-    pub(crate) fn end(self, end: &CallEnd, who: &str) -> String {
+    /// Why a call with `who` is over. Who was called is the one who declined, was busy, did not answer.
+    pub(crate) fn end(self, end: &CallEnd, direction: Direction, who: &str) -> String {
+        let incoming = direction == Direction::Incoming;
         match end.why {
+            Why::Declined if incoming => self.declined_here(),
             Why::Declined => self.declined(who),
+            Why::Busy if incoming => self.busy_here(),
             Why::Busy => self.busy(who),
+            Why::Cancelled if incoming => self.cancelled_there(who),
             Why::Cancelled => self.cancelled(),
+            Why::NoAnswer if incoming => self.no_answer_here(),
             Why::NoAnswer => self.no_answer(),
+            Why::Unavailable if incoming => self.over(),
             Why::Unavailable => self.unavailable(who),
             Why::CallerLost => self.caller_lost(who),
             Why::AnsweredElsewhere => self.answered_elsewhere(),
@@ -70,7 +76,11 @@ impl Lang {
                     Self::En => end.message.clone(),
                     Self::Fr => codes::french(code).map(str::to_owned).or_else(|| end.message.clone()),
                 };
-                said.unwrap_or_else(|| code.to_owned())
+                let said = said.unwrap_or_else(|| code.to_owned());
+                match end.retry_after {
+                    Some(wait) => format!("{said} {}", self.try_again_in(wait.0.div_ceil(1000))),
+                    None => said,
+                }
             }
             Why::Transport => self.transport(),
             Why::Security => self.security(),
@@ -166,7 +176,11 @@ sentences! {
 
     declined(who): "{who} declined.", "{who} a refusé.";
     busy(who): "{who} is in another call.", "{who} est en communication.";
-    cancelled(): "The call was cancelled.", "L’appel a été annulé.";
+    declined_here(): "You declined.", "Vous avez refusé.";
+    busy_here(): "You were in another call.", "Vous étiez en communication.";
+    cancelled(): "You gave up.", "Vous avez renoncé.";
+    cancelled_there(who): "{who} gave up before you answered.", "{who} a renoncé avant votre réponse.";
+    no_answer_here(): "You did not answer.", "Vous n’avez pas répondu.";
     no_answer(): "Nobody answered.", "Personne n’a répondu.";
     unavailable(who): "{who} can't be reached now.", "{who} n’est pas joignable pour l’instant.";
     caller_lost(who): "{who} lost the connection.", "{who} a perdu la connexion.";

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use carillon_client::{CallState, Client, ClientEvent, Events, LocalCode, Phase, Why};
+use carillon_client::{
+    CallState, Client, ClientError, ClientEvent, Connection, Events, LocalCode, Phase, Why,
+};
 use carillon_wire::CallId;
 use carillon_wire::frame::Media;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::story::Story;
 use super::typed::{Key, Keys};
 use super::{Outcome, explain};
 use crate::args::Call;
 use crate::exit::Exit;
-use crate::output::Output;
+use crate::output::{Failure, Output};
 
 /// How long the line to the server may take to come up.
 pub(super) const CONNECT: Duration = Duration::from_secs(15);
@@ -21,7 +23,8 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 pub(super) async fn run(client: &Client, output: Output, how: Call) -> Outcome {
     let mut events = client.events();
-    client.connect_within(CONNECT).await.map_err(|error| explain(&error, output))?;
+    let mut story = Story::default();
+    go_online(client, &mut events, &mut story, output).await?;
     let media = if how.video { Media::Video } else { Media::Audio };
     let dialled = client.dial(how.handle.clone(), media).await.map_err(|error| {
         if error.is_local(LocalCode::HandleChanged) {
@@ -38,13 +41,41 @@ pub(super) async fn run(client: &Client, output: Output, how: Call) -> Outcome {
         client,
         output,
         call: dialled,
-        story: Story::default(),
+        story,
         keys,
         give_up: Some(Instant::now() + Duration::from_secs(how.wait)),
         hang_up: None,
         hang_up_after: how.hang_up_after.map(Duration::from_secs),
     };
     call.follow(&mut events).await
+}
+
+/// Waits for the line to the server, and tells how it goes.
+async fn go_online(
+    client: &Client,
+    events: &mut Events,
+    story: &mut Story,
+    output: Output,
+) -> Result<(), Failure> {
+    client.connect().await.map_err(|error| explain(&error, output))?;
+    let late = Instant::now() + CONNECT;
+    loop {
+        match timeout_at(late, events.next()).await {
+            Ok(Some(event)) => {
+                let text = story.tell(&event, output.lang);
+                output.event(None, &event, text);
+                match event {
+                    ClientEvent::Connection(Connection::Online) => return Ok(()),
+                    ClientEvent::Connection(Connection::SignedOut { code }) => {
+                        return Err(output.failed(&ClientError::server(code)));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(None) => return Err(output.failed(&LocalCode::Stopped.into())),
+            Err(_) => return Err(output.failed(&LocalCode::Offline.into())),
+        }
+    }
 }
 
 /// A call, from dialling to its end.

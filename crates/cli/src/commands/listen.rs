@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carillon_client::{CallState, Client, ClientEvent, Connection, Phase, Trust};
+use carillon_client::{CallState, Client, ClientEvent, Connection, Phase, Trust, Why};
 use carillon_wire::CallId;
 use carillon_wire::frame::DeclineScope;
 use tokio::time::{Instant, sleep_until};
@@ -116,7 +116,10 @@ impl Listening<'_> {
                 self.incoming = self.incoming.filter(|incoming| *incoming != call.call);
                 self.on = self.on.filter(|on| *on != call.call);
                 let end = call.end.as_ref()?;
-                self.once.then(|| Exit::of_end(end, self.story.talked(call.call)))
+                // To decline was what it was told to do.
+                let wished = self.manner == Manner::Decline && end.why == Why::Declined;
+                let exit = if wished { Exit::Done } else { Exit::of_end(end, self.story.talked(call.call)) };
+                self.once.then_some(exit)
             }
         }
     }

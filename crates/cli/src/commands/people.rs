@@ -201,7 +201,7 @@ fn show_recent(call: &RecentCall, output: Output) {
             Direction::Incoming => '←',
         };
         let who = call.handle.as_ref().map_or_else(|| call.name.clone(), ToString::to_string);
-        let end = output.lang.end(&call.end, &who);
+        let end = output.lang.end(&call.end, call.direction, &who);
         let talked = call.talked.map(|talked| format!("  {}", length(talked))).unwrap_or_default();
         format!("{:>4}  {}  {arrow} {who}  {end}{talked}", call.id, local_time(call.at))
     });

@@ -89,7 +89,7 @@ fn phase_text(call: &CallState, who: &str, talked: Option<Millis>, lang: Lang) -
         Phase::Connected => lang.connected(who),
         Phase::Reconnecting => lang.reconnecting(),
         Phase::Ended => {
-            let reason = call.end.as_ref().map(|end| lang.end(end, who)).unwrap_or_default();
+            let reason = call.end.as_ref().map(|end| lang.end(end, call.direction, who)).unwrap_or_default();
             match talked {
                 Some(talked) => lang.ended_after(reason, length(talked)),
                 None => lang.ended(reason),
