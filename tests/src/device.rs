@@ -8,6 +8,7 @@ use carillon_wire::rest::{CallSettings, CallSettingsChange, NewDevice, Session, 
 use carillon_wire::signed::Credentials;
 use carillon_wire::{AccountId, DeviceId, PROTOCOL, UnixMillis, rest};
 use futures_util::{SinkExt as _, StreamExt as _};
+use reqwest::Method;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -15,6 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 /// An account with one device, signed up.
 #[derive(Debug)]
 pub struct Device {
+    account_key: AccountKey,
     key: DeviceKey,
     /// The account.
     pub account: AccountId,
@@ -35,11 +37,11 @@ pub struct Http {
 impl Http {
     /// For the server at this address.
     pub fn new(url: impl Into<String>, audience: impl Into<String>) -> Self {
-        Self { client: reqwest::Client::new(), url: url.into(), audience: audience.into() }
+        Self { client: http_client(), url: url.into(), audience: audience.into() }
     }
 
     /// A request to a path; `from` is what a trusted proxy would say of where it comes from.
-    pub fn request(&self, method: reqwest::Method, path: &str, from: &str) -> reqwest::RequestBuilder {
+    pub fn request(&self, method: Method, path: &str, from: &str) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url)).header("x-forwarded-for", from)
     }
 }
@@ -50,32 +52,39 @@ impl Device {
     /// # Errors
     /// When the server refuses.
     pub async fn sign_up(http: &Http, handle: &str, from: &str) -> Result<Self> {
-        let account = AccountKey::generate(&mut rand::rng());
-        let key = DeviceKey::generate(&mut rand::rng());
-        let prekey = Prekey::generate(&mut rand::rng());
-        let challenge: rest::Challenge =
-            answer(http.request(reqwest::Method::POST, "/v1/challenges", from)).await?;
-        let device = key.id();
-        let signature = Challenge {
-            purpose: Purpose::Session,
-            nonce: &challenge.nonce,
-            device,
-            protocol: PROTOCOL,
-            audience: &http.audience,
-        }
-        .sign(&key);
-        let certificate = account.certify(&key.public(), &prekey.public(), 1, now())?;
-        let credentials = Credentials { account_key: account.public(), certificate, badge: None };
-        let device_name = "bench".to_owned();
-        let body = SignUp {
-            handle: handle.to_owned(),
-            name: None,
-            invitation: None,
-            device: NewDevice { credentials, device_name, nonce: challenge.nonce, signature },
-        };
-        let session: Session =
-            answer(http.request(reqwest::Method::POST, "/v1/accounts", from).json(&body)).await?;
-        Ok(Self { key, account: account.id(), device, token: session.token })
+        let account_key = AccountKey::generate(&mut rand::rng());
+        let (key, device) = new_device(http, &account_key, from).await?;
+        let body = SignUp { handle: handle.to_owned(), name: None, invitation: None, device };
+        let request = http.request(Method::POST, "/v1/accounts", from).json(&body);
+        Ok(Self::of(account_key, key, answer(request).await?))
+    }
+
+    /// A further device of the same account.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn further(&self, http: &Http, from: &str) -> Result<Self> {
+        let account_key = AccountKey::from_secret(&self.account_key.secret());
+        let (key, device) = new_device(http, &account_key, from).await?;
+        let request = http.request(Method::POST, "/v1/devices", from).json(&device);
+        Ok(Self::of(account_key, key, answer(request).await?))
+    }
+
+    fn of(account_key: AccountKey, key: DeviceKey, session: Session) -> Self {
+        let (account, device) = (account_key.id(), key.id());
+        Self { account_key, key, account, device, token: session.token }
+    }
+
+    /// Blocks somebody.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn block(&self, http: &Http, account: AccountId) -> Result<()> {
+        let path = format!("/v1/blocks/{account}");
+        let response =
+            http.request(Method::PUT, &path, "2001:db8::1").bearer_auth(&self.token).send().await?;
+        response.error_for_status()?;
+        Ok(())
     }
 
     /// Lets everyone call this account.
@@ -84,9 +93,8 @@ impl Device {
     /// When the server refuses.
     pub async fn let_everyone_call(&self, http: &Http) -> Result<()> {
         let change = CallSettingsChange { everyone: Some(true), ..CallSettingsChange::default() };
-        let request = http
-            .request(reqwest::Method::PATCH, "/v1/settings/calls", "2001:db8::1")
-            .bearer_auth(&self.token);
+        let request =
+            http.request(Method::PATCH, "/v1/settings/calls", "2001:db8::1").bearer_auth(&self.token);
         let _: CallSettings = answer(request.json(&change)).await?;
         Ok(())
     }
@@ -160,6 +168,43 @@ impl Line {
             }
         }
     }
+}
+
+/// The handle of the nth of a crowd. It looks like no other: of letters that no rule of look-alikes folds.
+pub fn handle(mut index: usize) -> String {
+    const LETTERS: &[u8] = b"abefghkptxy";
+    let mut text = String::from("ka");
+    for _ in 0..6 {
+        text.push(char::from(LETTERS[index % LETTERS.len()]));
+        index /= LETTERS.len();
+    }
+    text
+}
+
+/// A connection pool. Names the provider of cryptography first, which reqwest asks for even where there is no TLS.
+pub fn http_client() -> reqwest::Client {
+    // An error says that another test in this process was first.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
+/// The keys of a device, and what the server wants to see of them.
+async fn new_device(http: &Http, account_key: &AccountKey, from: &str) -> Result<(DeviceKey, NewDevice)> {
+    let key = DeviceKey::generate(&mut rand::rng());
+    let prekey = Prekey::generate(&mut rand::rng());
+    let challenge: rest::Challenge = answer(http.request(Method::POST, "/v1/challenges", from)).await?;
+    let signature = Challenge {
+        purpose: Purpose::Session,
+        nonce: &challenge.nonce,
+        device: key.id(),
+        protocol: PROTOCOL,
+        audience: &http.audience,
+    }
+    .sign(&key);
+    let certificate = account_key.certify(&key.public(), &prekey.public(), 1, now())?;
+    let credentials = Credentials { account_key: account_key.public(), certificate, badge: None };
+    let device_name = "by hand".to_owned();
+    Ok((key, NewDevice { credentials, device_name, nonce: challenge.nonce, signature }))
 }
 
 async fn answer<T: serde::de::DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T> {

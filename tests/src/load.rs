@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::bench::percentile;
-use crate::device::{Device, Http, Line};
+use crate::device::{Device, Http, Line, handle};
 use crate::server::Server;
 
 /// Sign-ups and sockets that are under way at once.
@@ -98,17 +98,6 @@ where
         results.insert(index, result?);
     }
     Ok(results.into_values().collect())
-}
-
-/// A handle that looks like no other: letters that no rule of look-alikes folds.
-fn handle(mut index: usize) -> String {
-    const LETTERS: &[u8] = b"abefghkptxy";
-    let mut text = String::from("ka");
-    for _ in 0..6 {
-        text.push(char::from(LETTERS[index % LETTERS.len()]));
-        index /= LETTERS.len();
-    }
-    text
 }
 
 /// Measures the server's memory for silent signed-in sockets.

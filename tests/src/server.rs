@@ -74,7 +74,7 @@ impl Server {
     }
 
     async fn wait_until_up(&mut self) -> Result<()> {
-        let http = reqwest::Client::new();
+        let http = crate::device::http_client();
         let deadline = Instant::now() + START_LIMIT;
         let mut every = tokio::time::interval(Duration::from_millis(20));
         loop {

@@ -1,0 +1,15 @@
+//! Whole-system scenarios: a real server process, real clients, real sockets. One scenario a file.
+
+mod accept_races;
+mod answered_elsewhere;
+mod busy;
+mod caller_line_drops;
+mod declined_on_one_device;
+mod glare;
+mod hang_up;
+mod missed_call_waits;
+mod server_killed_while_ringing;
+mod server_swaps_keys;
+mod settings_change_during_ring;
+mod stale_devices;
+mod unavailable_looks_the_same;

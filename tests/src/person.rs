@@ -1,0 +1,173 @@
+//! A person with a client, as scenarios speak of them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use carillon_client::{
+    CallState, Client, ClientConfig, ClientEvent, Connection, Direction, Events, NewAccount, Phase, Why,
+};
+use carillon_wire::frame::Media;
+use carillon_wire::{CallId, Handle};
+use tokio::time::timeout;
+
+/// How long a scenario waits for what has to come. Longer than the longest span of the protocol that it waits out.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+/// How long the line may take to come up.
+const CONNECT: Duration = Duration::from_secs(20);
+
+/// One device of a person: a client with its profile in a folder that goes with it.
+#[derive(Debug)]
+pub struct Person {
+    /// The client.
+    pub client: Client,
+    /// Their handle.
+    pub handle: Handle,
+    /// The words that restore the account; empty on a further device.
+    pub phrase: String,
+    events: Events,
+    profile: PathBuf,
+}
+
+impl Person {
+    /// Signs up, without a line to the server.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn away(server: &str, handle: &str) -> Result<Self> {
+        let (client, profile) = open(server, handle).await?;
+        let events = client.events();
+        let new = NewAccount {
+            handle: handle.to_owned(),
+            name: None,
+            invitation: None,
+            device_name: Some(format!("{handle}'s computer")),
+            french_phrase: false,
+        };
+        let (account, phrase) = client.sign_up(new).await?;
+        Ok(Self { client, handle: account.handle, phrase: phrase.expose().to_owned(), events, profile })
+    }
+
+    /// Signs up and connects.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn online(server: &str, handle: &str) -> Result<Self> {
+        let person = Self::away(server, handle).await?;
+        person.client.connect_within(CONNECT).await?;
+        Ok(person)
+    }
+
+    /// A further device of the same account, connected.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn further_device(&self, server: &str) -> Result<Self> {
+        let (client, profile) = open(server, "further").await?;
+        let events = client.events();
+        let account = client.recover(&self.phrase, Some("the other computer".to_owned())).await?;
+        client.connect_within(CONNECT).await?;
+        Ok(Self { client, handle: account.handle, phrase: String::new(), events, profile })
+    }
+
+    /// Calls somebody.
+    ///
+    /// # Errors
+    /// When the call can't be placed.
+    pub async fn dial(&self, other: &Self) -> Result<CallId> {
+        Ok(self.client.dial(other.handle.clone(), Media::Audio).await?)
+    }
+
+    /// Waits until this call is in this phase. Earlier phases are passed over; an end that was not waited for fails.
+    ///
+    /// # Errors
+    /// When it ends before, or does not come in time.
+    pub async fn until(&mut self, call: CallId, phase: Phase) -> Result<CallState> {
+        self.seek(&format!("the phase {phase:?}"), |state| state.call == call, phase).await
+    }
+
+    /// Waits until somebody calls.
+    ///
+    /// # Errors
+    /// When nobody does in time.
+    pub async fn until_rung(&mut self) -> Result<CallState> {
+        self.seek("a ring", |state| state.direction == Direction::Incoming, Phase::Incoming).await
+    }
+
+    /// Waits until this call is over, and says why.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub async fn until_ended(&mut self, call: CallId) -> Result<Why> {
+        let state = self.until(call, Phase::Ended).await?;
+        Ok(state.end.context("an ended call without an end")?.why)
+    }
+
+    /// Waits until the line is up or down.
+    ///
+    /// # Errors
+    /// When that does not come in time.
+    pub async fn until_line(&mut self, up: bool) -> Result<()> {
+        timeout(PATIENCE, async {
+            loop {
+                let now = self.client.state().await?.connection;
+                if matches!(now, Connection::Online) == up {
+                    return Ok(());
+                }
+                self.events.next().await.context("the client ended")?;
+            }
+        })
+        .await
+        .with_context(|| {
+            format!("{:?}: the line did not come {}", self.handle, if up { "up" } else { "down" })
+        })?
+    }
+
+    async fn seek(&mut self, what: &str, of: impl Fn(&CallState) -> bool, phase: Phase) -> Result<CallState> {
+        let found = timeout(PATIENCE, async {
+            loop {
+                let Some(event) = self.events.next().await else { bail!("the client ended") };
+                let ClientEvent::Call(state) = event else { continue };
+                if !of(&state) {
+                    continue;
+                }
+                if state.phase == phase {
+                    return Ok(state);
+                }
+                if state.phase == Phase::Ended {
+                    bail!("the call ended ({:?})", state.end);
+                }
+            }
+        });
+        found
+            .await
+            .unwrap_or_else(|_| bail!("nothing for {PATIENCE:?}"))
+            .with_context(|| format!("{} waits for {what}", self.handle))
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.profile);
+    }
+}
+
+async fn open(server: &str, name: &str) -> Result<(Client, PathBuf)> {
+    let random: u64 = rand::random();
+    let profile = std::env::temp_dir().join(format!("carillon-{name}-{}-{random:x}", std::process::id()));
+    let mut config = ClientConfig::new(&profile).server(server);
+    config.insecure_secrets = true;
+    Ok((Client::open(config).await?, profile))
+}
+
+/// Two people who follow each other, both connected.
+///
+/// # Errors
+/// When the server refuses.
+pub async fn friends(server: &str) -> Result<(Person, Person)> {
+    let ada = Person::online(server, "ada").await?;
+    let grace = Person::online(server, "grace").await?;
+    ada.client.follow(grace.handle.clone()).await?;
+    grace.client.follow(ada.handle.clone()).await?;
+    Ok((ada, grace))
+}
