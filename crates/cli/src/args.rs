@@ -15,7 +15,7 @@ pub(crate) struct Cli {
     /// Where this account lives on this machine: one directory for each account.
     #[arg(long, global = true, value_name = "DIR", env = "CARILLON_PROFILE")]
     pub(crate) profile: Option<PathBuf>,
-    /// Address of the server, such as https://calls.example.org. Kept with the account.
+    /// Address of the server, with its https://. Kept with the account.
     #[arg(long, global = true, value_name = "URL", env = "CARILLON_SERVER")]
     pub(crate) server: Option<String>,
     /// Allow plain http to another machine. Others on the way can then take over the session.
