@@ -12,6 +12,9 @@
 //! - two people with two devices each who call each other and accept what rings, without timers, and without what comes
 //!   after the accept: completely; with everything: the first steps.
 
+mod holds;
+
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
@@ -24,6 +27,10 @@ use stateright::{Checker, Model, Property};
 
 use super::*;
 use crate::{Call, Timer};
+use holds::{
+    at_both_ends, ends_agree, glare_leaves_one_call, leads_on, nothing_rings_after_the_end, one_call_each,
+    one_winner,
+};
 
 /// What a frame says and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -216,12 +223,12 @@ impl World {
     }
 
     fn create(&mut self, scene: &Scene, plan: Plan) {
-        if !self.server.contains_key(&plan.id) {
+        if let Entry::Vacant(place) = self.server.entry(plan.id) {
             let rung = scene.devices.iter().filter(|(account, _)| *account == plan.callee);
             let rung = rung.map(|(_, device)| (*device, true));
             match ServerCall::create(plan.id, plan.caller, rung, EXPIRY) {
                 Placed::Rings(call, effects) => {
-                    self.server.insert(plan.id, call);
+                    place.insert(call);
                     self.tell(plan.id, effects);
                 }
                 Placed::Unreachable(_) => return,
@@ -474,96 +481,6 @@ impl Model for Scene {
             }),
         ]
     }
-}
-
-fn one_winner(_: &Scene, world: &World) -> bool {
-    let accepted = |id: CallId| world.server.get(&id).and_then(ServerCall::accepted);
-    let winners = world.winners.iter().all(|(id, device)| accepted(*id) == Some(*device));
-    let callers = world.calls().all(|(_, call)| {
-        call.role() == Role::Callee || !call.state().is_accepted() || call.device() == accepted(call.id())
-    });
-    winners && callers
-}
-
-fn nothing_rings_after_the_end(_: &Scene, world: &World) -> bool {
-    let silent = |device, id| !world.sounding.contains(&(device, id));
-    let told = world.told.iter().all(|&(device, id)| {
-        silent(device, id) && world.call(device, id).is_none_or(|call| call.state() != State::Alerting)
-    });
-    let over = world.calls().all(|(device, call)| call.state().is_live() || silent(device, call.id()));
-    told && over
-}
-
-fn leads_on(_: &Scene, world: &World) -> bool {
-    world.calls().all(|(_, call)| {
-        let lasts = match call.state() {
-            State::Connected | State::Ended => true,
-            State::Offering
-            | State::Ringing
-            | State::Alerting
-            | State::Accepting
-            | State::Connecting
-            | State::Reconnecting => false,
-        };
-        lasts || call.poll_timeout().is_some()
-    })
-}
-
-fn one_call_each(_: &Scene, world: &World) -> bool {
-    world.devices.keys().all(|device| {
-        let taken = |call: &Call| call.state().is_accepted() || call.state() == State::Accepting;
-        world.calls().filter(|(on, call)| on == device && taken(call)).count() <= 1
-    })
-}
-
-/// With a device each, of two people who dialled each other and let things go on, exactly one call comes.
-fn glare_leaves_one_call(scene: &Scene, world: &World) -> bool {
-    let calls = at_both_ends(scene, world).len();
-    let is_glare = scene.devices.len() == 2 && world.dialled.len() == 2;
-    let is_left_alone = !scene.timers && scene.choices == [Choice::Accept];
-    !(is_glare && is_left_alone && is_at_rest(scene, world)) || calls == 1
-}
-
-/// Nothing that comes by itself makes a difference any longer: all has arrived, no timer runs.
-fn is_at_rest(scene: &Scene, world: &World) -> bool {
-    let mut actions = Vec::new();
-    scene.actions(world, &mut actions);
-    actions.into_iter().all(|action| match action {
-        Action::Dial(_) | Action::Choose(..) => true,
-        Action::Deliver(_) | Action::TimeOut(..) | Action::Dtls(..) | Action::Expire(_) => {
-            scene.next_state(world, action).is_none()
-        }
-    })
-}
-
-/// Whatever was lost, doubled or late: once all has arrived, either both ends have the call, or it rings at both, or
-/// neither has it.
-fn ends_agree(scene: &Scene, world: &World) -> bool {
-    if !is_at_rest(scene, world) {
-        return true;
-    }
-    scene.plans.iter().all(|plan| {
-        let caller = world.call(plan.caller, plan.id).map_or(State::Ended, Call::state);
-        let live = world.calls().filter(|(_, call)| call.id() == plan.id && call.role() == Role::Callee);
-        let live: Vec<State> = live.map(|(_, call)| call.state()).filter(|state| state.is_live()).collect();
-        match caller {
-            State::Offering | State::Ringing => live.iter().all(|state| *state == State::Alerting),
-            State::Connecting | State::Connected | State::Reconnecting => {
-                live.len() == 1 && live.iter().all(|state| state.is_accepted())
-            }
-            State::Alerting | State::Accepting | State::Ended => live.is_empty(),
-        }
-    })
-}
-
-/// The calls that both ends have: up where the scene goes on that long, else accepted.
-fn at_both_ends(scene: &Scene, world: &World) -> BTreeSet<CallId> {
-    let there = |call: &Call| if scene.whole { call.state().is_up() } else { call.state().is_accepted() };
-    let at = |role| {
-        let at = world.calls().filter(move |(_, call)| call.role() == role && there(call));
-        at.map(|(_, call)| call.id()).collect::<BTreeSet<_>>()
-    };
-    at(Role::Caller).intersection(&at(Role::Callee)).copied().collect()
 }
 
 /// Tries everything, or everything that takes at most this many steps.

@@ -217,7 +217,8 @@ const TABLE: &str = "
 ## What happens in each state
 
 *says* is everything that can come out on that step, whatever went before. Where one input has two rows, it depends on
-what went before: DTLS connects the callee only with the caller's nonce confirmed, for example. Inputs that are not in the table change nothing in that state.
+what went before: DTLS connects the callee only with the caller's nonce confirmed, for example. Inputs that are not in
+the table change nothing in that state.
 
 | state | input | next | says |
 |---|---|---|---|
@@ -245,8 +246,10 @@ declined as busy; of two calls between the same accounts at once (glare) the one
 #[test]
 fn states_md_is_what_the_machine_does() {
     let drawn = draw(&explore());
-    if std::env::var_os("UPDATE_STATES").is_some() {
-        #[expect(clippy::disallowed_methods, reason = "asked for by the person who runs the test")]
+    #[expect(clippy::disallowed_methods, reason = "how a person asks the test to write the page")]
+    let update = std::env::var_os("UPDATE_STATES").is_some();
+    if update {
+        #[expect(clippy::disallowed_methods, reason = "the person who runs the test asked for it")]
         std::fs::write(PATH, &drawn).unwrap();
         return;
     }
