@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use carillon_call::{PeerCommand, Role, Transport};
+pub use carillon_call::{PeerCommand, Role, Transport};
 use carillon_wire::frame::Media;
 use carillon_wire::payload::{Description, SdpKind};
 use carillon_wire::{Bytes32, CallId};
