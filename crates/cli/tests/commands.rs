@@ -47,7 +47,7 @@ mod scene {
         }
     }
 
-    async fn carillon(profile: &Path, server: &str, arguments: &[&str]) -> Output {
+    fn command(profile: &Path, server: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_carillon"));
         command.arg("--profile").arg(profile).args([
             "--server",
@@ -57,6 +57,11 @@ mod scene {
             "en",
         ]);
         command.args(arguments);
+        command
+    }
+
+    async fn carillon(profile: &Path, server: &str, arguments: &[&str]) -> Output {
+        let mut command = command(profile, server, arguments);
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 
