@@ -63,8 +63,10 @@ fn run() -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
+    // Before the start: a signal that comes in between must not cut the server off.
+    let mut signals = Signals::catch()?;
     let server = Server::start(config).await?;
-    stopped().await?;
+    signals.next().await?;
     tracing::info!("the server shuts down");
     server.shutdown(GRACE).await;
     Ok(())
@@ -78,20 +80,39 @@ async fn administer(config: &Config, command: &admin::Command) -> anyhow::Result
     Ok(())
 }
 
-/// Waits for Ctrl-C, or on Unix for SIGTERM.
-async fn stopped() -> anyhow::Result<()> {
+/// What tells the server to end: Ctrl-C, and on Unix SIGTERM.
+struct Signals {
     #[cfg(unix)]
-    {
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn catch() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result?,
-            _ = terminate.recv() => {}
-        }
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
+
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+    fn catch() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) -> std::io::Result<()> {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> std::io::Result<()> {
+        tokio::signal::ctrl_c().await
+    }
 }
 
 /// The log goes to standard error. A plain level is meant for the server's own lines; what libraries write below a

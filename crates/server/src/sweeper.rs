@@ -47,11 +47,6 @@ impl Sweeper {
         }
     }
 
-    /// Something may be due earlier than is known.
-    pub fn look_again(&self) {
-        self.bell.notify_one();
-    }
-
     fn begin(&self) {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -106,14 +101,13 @@ async fn sweep(app: &App, rounds: &mut Rounds) -> store::Result<UnixMillis> {
     if now >= rounds.lease.after(LEASE_RENEWED) {
         app.store.renew_lease(app.node, lease_until(now)).await?;
         app.store.bury_nodes(app.node, now).await?;
+        let waiting = app.store.mail_waiting().await?;
+        app.metrics.mail_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         rounds.lease = now;
     }
-    loop {
-        let aftermath = app.store.sweep_calls(now).await?;
-        if aftermath.outcomes.is_empty() {
-            break;
-        }
-        app.follow_up(&aftermath);
+    // Only looks first: a transaction that writes nothing would still hold up those that do.
+    while app.store.next_deadline().await?.is_some_and(|deadline| deadline <= now) {
+        app.follow_up(&app.store.sweep_calls(now).await?);
     }
     for account in app.store.graces_over(rounds.grace, now).await? {
         app.bus.presence_changed(account);
@@ -125,8 +119,6 @@ async fn sweep(app: &App, rounds: &mut Rounds) -> store::Result<UnixMillis> {
         app.quotas.sweep(now);
         rounds.tidy = now;
     }
-    let waiting = app.store.mail_waiting().await?;
-    app.metrics.mail_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     if now >= rounds.forget.after(FORGET) {
         app.store.forget_expired(now).await?;
         rounds.forget = now;

@@ -32,7 +32,7 @@ pub type Ref = u64;
 /// A frame with the number that ties a reply to its request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Numbered<T> {
-    /// Chosen by the client, repeated by the server in the reply. Frames without one get no reply but errors.
+    /// Chosen by the client, repeated by the server in the reply. A frame without one is answered without one.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Ref>,
     /// The frame itself.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use carillon_policy::rate::{FRAMES_PER_CONNECTION, Limiter};
 use carillon_wire::frame::{Event, Numbered, ServerFrame};
+use carillon_wire::limits::{CALLER_GRACE, DEVICE_GRACE};
 use carillon_wire::{AccountId, Code, Millis, UnixMillis};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -256,10 +257,10 @@ impl Session<'_> {
         self.app.metrics.signed_in.dec();
         let (app, sender, connection) = (self.app, self.sender, self.connection);
         drop(self.line);
-        match app.store.disconnect(connection, end.parting(), app.clock.now()).await {
+        let now = app.clock.now();
+        match app.store.disconnect(connection, end.parting(), now).await {
             // The device, or a caller, may come back until its time is over.
-            Ok(true) => app.sweeper.look_again(),
-            Ok(false) => {}
+            Ok(_) => app.sweeper.no_later_than(now.after(CALLER_GRACE.min(DEVICE_GRACE))),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a connection's end was not noted");
             }
