@@ -1,6 +1,7 @@
 //! The program: how it starts, refuses to start, runs out of files, and ends.
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod program {
     use std::io::{Read as _, Write as _};
     use std::net::{SocketAddr, TcpListener, TcpStream};
