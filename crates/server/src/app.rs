@@ -8,7 +8,8 @@ use carillon_e2e::IssuerKey;
 use carillon_wire::Bytes32;
 use carillon_wire::frame::Topic;
 use rand::random;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::time::Instant;
 
 use crate::bus::Bus;
 use crate::challenges::Challenges;
@@ -49,6 +50,8 @@ pub struct App {
     pub sweeper: Sweeper,
     /// Turns true when the server shuts down.
     pub stop: watch::Sender<bool>,
+    /// When the store was last found healthy.
+    pub healthy_at: Mutex<Option<Instant>>,
 }
 
 /// [`App`] as handlers get it.
@@ -75,6 +78,7 @@ impl App {
             node: NodeId(random()),
             sweeper: Sweeper::default(),
             stop: watch::Sender::new(false),
+            healthy_at: Mutex::default(),
         })
     }
 

@@ -1,15 +1,21 @@
 //! What the operator's tools ask: `/healthz` and `/metrics`.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::time::Instant;
 
 use crate::app::Shared;
 
 /// Of the text that [`Metrics::text`](crate::metrics::Metrics::text) writes.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How long the store counts as healthy after it was found to be.
+const HEALTH_KEPT: Duration = Duration::from_secs(1);
 
 /// `/healthz`: whether the server can read and write. Says nothing else, so it may be public.
 pub(crate) fn health() -> Router<Shared> {
@@ -21,14 +27,18 @@ pub(crate) fn metrics() -> Router<Shared> {
     Router::new().route("/metrics", get(scrape))
 }
 
+/// Anybody may ask, as often as they like: the store is asked once a second at most, by one at a time.
 async fn healthz(State(app): State<Shared>) -> Response {
-    match app.store.check().await {
-        Ok(()) => (StatusCode::OK, "ok\n").into_response(),
-        Err(error) => {
+    let mut healthy_at = app.healthy_at.lock().await;
+    if healthy_at.is_none_or(|at| at.elapsed() >= HEALTH_KEPT) {
+        *healthy_at = None;
+        if let Err(error) = app.store.check().await {
             tracing::error!(error = &error as &dyn std::error::Error, "the store is not healthy");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database can't be written\n").into_response()
+            return (StatusCode::SERVICE_UNAVAILABLE, "the database can't be written\n").into_response();
         }
+        *healthy_at = Some(Instant::now());
     }
+    (StatusCode::OK, "ok\n").into_response()
 }
 
 async fn scrape(State(app): State<Shared>) -> Response {

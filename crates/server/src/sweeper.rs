@@ -100,7 +100,7 @@ async fn sweep(app: &App, rounds: &mut Rounds) -> store::Result<UnixMillis> {
     let now = app.clock.now();
     if now >= rounds.lease.after(LEASE_RENEWED) {
         app.store.renew_lease(app.node, lease_until(now)).await?;
-        app.store.bury_nodes(app.node, now).await?;
+        app.follow_up(&app.store.bury_nodes(app.node, now).await?);
         let waiting = app.store.mail_waiting().await?;
         app.metrics.mail_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         rounds.lease = now;

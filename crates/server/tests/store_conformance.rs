@@ -1,5 +1,5 @@
 //! What every variant of the store does alike: accounts, devices, people, settings, pictures, missed calls, and what
-//! belongs to the operator. Calls, mailboxes and presence are in `store_conformance_calls.rs`.
+//! belongs to the operator. Calls, mailboxes and presence are in `calls_conformance.rs`.
 
 #[cfg(test)]
 mod fixtures;

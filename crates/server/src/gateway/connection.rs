@@ -259,8 +259,11 @@ impl Session<'_> {
         drop(self.line);
         let now = app.clock.now();
         match app.store.disconnect(connection, end.parting(), now).await {
-            // The device, or a caller, may come back until its time is over.
-            Ok(_) => app.sweeper.no_later_than(now.after(CALLER_GRACE.min(DEVICE_GRACE))),
+            Ok(aftermath) => {
+                app.follow_up(&aftermath.unwrap_or_default());
+                // The device, or a caller, may come back until its time is over.
+                app.sweeper.no_later_than(now.after(CALLER_GRACE.min(DEVICE_GRACE)));
+            }
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a connection's end was not noted");
             }

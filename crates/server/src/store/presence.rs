@@ -93,7 +93,7 @@ dispatch! {
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError) when the store fails.
-    pub async fn bury_nodes(&self, own: NodeId, now: UnixMillis) -> Result<()>;
+    pub async fn bury_nodes(&self, own: NodeId, now: UnixMillis) -> Result<Aftermath>;
 
     /// Notes that a device has connected, and what that means for calls that ring from it or on it. `resume` is the
     /// last number that it has handled. `None` if there is no such device (any more).
@@ -108,11 +108,11 @@ dispatch! {
         now: UnixMillis,
     ) -> Result<Option<(Connected, Aftermath)>>;
 
-    /// Notes the end of a connection. `false`, and nothing changes, if the device has connected anew since.
+    /// Notes the end of a connection. `None`, and nothing changes, if the device has connected anew since.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError) when the store fails.
-    pub async fn disconnect(&self, connection: Connection, parting: Parting, now: UnixMillis) -> Result<bool>;
+    pub async fn disconnect(&self, connection: Connection, parting: Parting, now: UnixMillis) -> Result<Option<Aftermath>>;
 
     /// Which of an account's devices can be reached.
     ///
@@ -160,7 +160,12 @@ macro_rules! reachable {
 pub(super) use reachable;
 
 /// Lets go of the devices of one node, or of all.
-async fn lose_devices(tx: &mut SqliteConnection, node: Option<&[u8]>, now: UnixMillis) -> Result<()> {
+async fn lose_devices(
+    tx: &mut SqliteConnection,
+    node: Option<&[u8]>,
+    now: UnixMillis,
+    aftermath: &mut Aftermath,
+) -> Result<()> {
     let calls = sqlx::query(
         "SELECT c.id FROM calls c JOIN devices d ON d.id = c.caller_device \
          WHERE c.state = 'ringing' AND d.node IS NOT NULL AND (?1 IS NULL OR d.node = ?1)",
@@ -169,7 +174,7 @@ async fn lose_devices(tx: &mut SqliteConnection, node: Option<&[u8]>, now: UnixM
     .fetch_all(&mut *tx)
     .await?;
     for row in calls {
-        calls::command(tx, row.call("id")?, Command::CallerLost, now, &mut Aftermath::default()).await?;
+        calls::command(tx, row.call("id")?, Command::CallerLost, now, aftermath).await?;
     }
     sqlx::query(
         "UPDATE devices SET node = NULL, reachable_until = ?2 \
@@ -240,7 +245,8 @@ impl SqliteStore {
     ) -> Result<()> {
         let mut tx = self.write().await?;
         calls::clamp_spans(&mut tx, now).await?;
-        lose_devices(&mut tx, None, now).await?;
+        // Nobody is connected yet whose doorbell could be rung.
+        lose_devices(&mut tx, None, now, &mut Aftermath::default()).await?;
         sqlx::query("DELETE FROM nodes").execute(&mut *tx).await?;
         sqlx::query("INSERT INTO nodes (id, lease_until) VALUES (?1, ?2)")
             .bind(node.0.as_slice())
@@ -263,18 +269,19 @@ impl SqliteStore {
         Ok(())
     }
 
-    pub(super) async fn bury_nodes(&self, own: NodeId, now: UnixMillis) -> Result<()> {
+    pub(super) async fn bury_nodes(&self, own: NodeId, now: UnixMillis) -> Result<Aftermath> {
         let mut tx = self.write().await?;
         let dead = sqlx::query("DELETE FROM nodes WHERE lease_until <= ?1 AND id <> ?2 RETURNING id")
             .bind(integer(now.0))
             .bind(own.0.as_slice())
             .fetch_all(&mut *tx)
             .await?;
+        let mut aftermath = Aftermath::default();
         for row in dead {
-            lose_devices(&mut tx, Some(&row.fixed::<16>("id")?.0), now).await?;
+            lose_devices(&mut tx, Some(&row.fixed::<16>("id")?.0), now, &mut aftermath).await?;
         }
         tx.commit().await?;
-        Ok(())
+        Ok(aftermath)
     }
 
     pub(super) async fn connect(
@@ -326,7 +333,7 @@ impl SqliteStore {
         connection: Connection,
         parting: Parting,
         now: UnixMillis,
-    ) -> Result<bool> {
+    ) -> Result<Option<Aftermath>> {
         let reachable_until = match parting {
             Parting::Clean => UnixMillis(0),
             Parting::Lost => now.after(DEVICE_GRACE),
@@ -341,13 +348,14 @@ impl SqliteStore {
         .execute(&mut *tx)
         .await?;
         if ended.rows_affected() == 0 {
-            return Ok(false);
+            return Ok(None);
         }
+        let mut aftermath = Aftermath::default();
         for call in call_ids(&mut tx, RINGING_FROM, connection.device).await? {
-            calls::command(&mut tx, call, Command::CallerLost, now, &mut Aftermath::default()).await?;
+            calls::command(&mut tx, call, Command::CallerLost, now, &mut aftermath).await?;
         }
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(aftermath))
     }
 
     pub(super) async fn reachable_devices(
