@@ -25,10 +25,11 @@ const ROWS: &[Row] = &[
     Row { member: "carillon-e2e", normal: &["carillon-wire"], dev: &[] },
     Row { member: "carillon-media", normal: &[], dev: &[] },
     Row { member: "carillon-devices", normal: &["carillon-media"], dev: &[] },
+    Row { member: "carillon-link", normal: &[], dev: &[] },
     Row {
         member: "carillon-transport",
         normal: &["carillon-wire", "carillon-call", "carillon-media"],
-        dev: &["carillon-e2e"],
+        dev: &["carillon-link"],
     },
     Row {
         member: "carillon-client",
@@ -50,7 +51,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         member: "carillon-cli",
-        normal: &["carillon-wire", "carillon-client", "carillon-server"],
+        normal: &["carillon-wire", "carillon-client", "carillon-server", "carillon-link"],
         dev: &[],
     },
     Row {

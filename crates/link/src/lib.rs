@@ -1,0 +1,1 @@
+//! An emulated network line, seeded: loss, bursts, delay, jitter, rate and queue, and UDP ports that forward through it.
