@@ -239,7 +239,7 @@ async fn on_event(line: &mut Line, event: Event, book: &Book) -> Result<()> {
             line.send(ClientFrame::End { call, reason: EndReason::HungUp }).await?;
         }
         Event::Ended { call, .. } => book.saw(call, Step::Ended),
-        Event::Taken { .. } | Event::Relay { .. } => {}
+        Event::Taken { .. } | Event::Relay { .. } | Event::Unknown => {}
     }
     Ok(())
 }

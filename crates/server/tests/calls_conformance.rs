@@ -112,6 +112,7 @@ mod conformance {
             Event::Taken { kind, .. } => Notice::Taken(*kind),
             Event::Relay { from_device, seq, .. } => Notice::Relay { from: *from_device, seq: *seq },
             Event::Ended { reason, .. } => Notice::Ended(*reason),
+            Event::Unknown => panic!("the server makes no event that it does not know"),
         }
     }
 

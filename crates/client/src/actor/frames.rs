@@ -55,6 +55,7 @@ impl Actor {
                 }
             }
             Event::Ended { call, reason } => self.signal(call, Signal::Ended { reason }),
+            Event::Unknown => tracing::debug!(seq, "an event of a kind that this version does not know"),
         }
     }
 

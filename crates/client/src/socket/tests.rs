@@ -325,6 +325,18 @@ async fn what_is_not_understood_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_of_a_later_version_is_passed_on_with_its_number_and_not_a_second_time() {
+    let mut scene = Scene::new();
+    let (mut server, _) = scene.welcome().await;
+    let later = r#"{"type":"deliver","seq":5,"event":{"type":"hand_over","to":[1]}}"#;
+    server.0.send(Message::text(later)).await.unwrap();
+    assert_eq!(scene.news().await, SocketEvent::Deliver { seq: 5, event: Event::Unknown });
+    drop(server);
+    let (_, resume) = scene.welcome().await;
+    assert_eq!(resume, Some(5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_goes_away_says_so() {
     let mut scene = Scene::new();
     let (mut server, _) = scene.welcome().await;

@@ -147,18 +147,23 @@ pub enum Event {
         /// Why.
         reason: EndReason,
     },
+    /// A kind this version does not know. Its number counts like any other: acknowledged and passed over, or it would be
+    /// delivered again at every connection.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Event {
-    /// The call that this is about.
-    pub const fn call(&self) -> CallId {
+    /// The call that this is about, if that can be told.
+    pub const fn call(&self) -> Option<CallId> {
         match self {
             Self::Ring { call, .. }
             | Self::Ringing { call, .. }
             | Self::Accepted { call, .. }
             | Self::Taken { call, .. }
             | Self::Relay { call, .. }
-            | Self::Ended { call, .. } => *call,
+            | Self::Ended { call, .. } => Some(*call),
+            Self::Unknown => None,
         }
     }
 }
