@@ -39,7 +39,8 @@ pub enum Store {
 /// Why the store could not do something. What the domain refuses is part of a method's answer, not an error.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The disk, or the room that the operator gave to the database, is full. Nothing was changed.
+    /// The disk, or the room that the operator gave to the database, is full, or the disk takes no writes any longer.
+    /// Nothing was changed.
     #[error("the database has no room left")]
     Full,
     /// The database could not be reached in time.
@@ -67,18 +68,28 @@ impl From<sqlx::Error> for StoreError {
         // The primary code is the lowest byte of SQLite's extended code: https://www.sqlite.org/rescode.html
         const SQLITE_BUSY: i32 = 5;
         const SQLITE_LOCKED: i32 = 6;
+        const SQLITE_READONLY: i32 = 8;
         const SQLITE_FULL: i32 = 13;
+        // Writes that fail for another reason than ENOSPC, and that of the index beside the log for any reason.
+        const SQLITE_IOERR_WRITE: i32 = 10 | (3 << 8);
+        const SQLITE_IOERR_FSYNC: i32 = 10 | (4 << 8);
+        const SQLITE_IOERR_SHMSIZE: i32 = 10 | (19 << 8);
         if let sqlx::Error::PoolTimedOut = error {
             return Self::Busy;
         }
         let code = error
             .as_database_error()
             .and_then(sqlx::error::DatabaseError::code)
-            .and_then(|code| code.parse::<i32>().ok())
-            .map(|code| code & 0xff);
-        match code {
-            Some(SQLITE_FULL) => Self::Full,
-            Some(SQLITE_BUSY | SQLITE_LOCKED) => Self::Busy,
+            .and_then(|code| code.parse::<i32>().ok());
+        match (code, code.map(|code| code & 0xff)) {
+            (_, Some(SQLITE_FULL)) => Self::Full,
+            (Some(SQLITE_IOERR_WRITE | SQLITE_IOERR_FSYNC | SQLITE_IOERR_SHMSIZE), _)
+            | (_, Some(SQLITE_READONLY)) => {
+                // To who asks, a quota or a broken disk is the same as a full one. The operator needs the difference.
+                tracing::error!(error = &error as &dyn std::error::Error, "the database can't be written");
+                Self::Full
+            }
+            (_, Some(SQLITE_BUSY | SQLITE_LOCKED)) => Self::Busy,
             _ => Self::Database(error),
         }
     }
@@ -113,7 +124,7 @@ impl Store {
 }
 
 dispatch! {
-    /// Whether the store answers at all, for `/healthz`.
+    /// Whether the store answers at all. Writes nothing.
     ///
     /// # Errors
     /// [`StoreError`] when it does not.
