@@ -9,7 +9,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use carillon_wire::UnixMillis;
+use carillon_wire::{Millis, UnixMillis};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -114,6 +114,15 @@ impl Clock {
                     () = moved => {}
                 },
             }
+        }
+    }
+
+    /// What a future comes to, if that takes no longer than this on this clock.
+    pub async fn within<T>(&self, span: Duration, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            outcome = future => Some(outcome),
+            () = self.sleep_until(self.now().after(Millis::from(span))) => None,
         }
     }
 

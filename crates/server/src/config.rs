@@ -19,7 +19,7 @@ pub use keys::{KEYS, Key};
 pub use secret::Secret;
 
 /// Variables that start like ours and are no keys: the client's, and where the file is.
-const NO_KEYS: &[&str] = &["CARILLON_PROFILE", "CARILLON_SERVER", "CARILLON_CONFIG"];
+const NO_KEYS: &[&str] = &["CARILLON_PROFILE", "CARILLON_SERVER", "CARILLON_CA", "CARILLON_CONFIG"];
 
 /// Why a configuration can't be used. The sentence names the key.
 #[derive(Debug, thiserror::Error)]

@@ -66,7 +66,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     // Before the start: a signal that comes in between must not cut the server off.
     let mut signals = Signals::catch()?;
     let server = Server::start(config).await?;
-    signals.next().await?;
+    // Without a certificate there is nothing to read again: then SIGHUP is what it is to any program, the end.
+    while signals.next().await? == Signal::HangUp && server.has_certificate() {
+        server.look_at_certificate();
+    }
     tracing::info!("the server shuts down");
     server.shutdown(GRACE).await;
     Ok(())
@@ -80,8 +83,20 @@ async fn administer(config: &Config, command: &admin::Command) -> anyhow::Result
     Ok(())
 }
 
-/// What tells the server to end: Ctrl-C, and on Unix SIGTERM.
+/// What a signal says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signal {
+    /// Ctrl-C, and on Unix SIGTERM: end.
+    End,
+    /// SIGHUP: look at the certificate.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no such signal"))]
+    HangUp,
+}
+
+/// What the system tells the server.
 struct Signals {
+    #[cfg(unix)]
+    hang_up: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -92,7 +107,11 @@ impl Signals {
     #[cfg(unix)]
     fn catch() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     #[cfg(not(unix))]
@@ -101,17 +120,18 @@ impl Signals {
     }
 
     #[cfg(unix)]
-    async fn next(&mut self) -> std::io::Result<()> {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-        Ok(())
+    async fn next(&mut self) -> std::io::Result<Signal> {
+        Ok(tokio::select! {
+            _ = self.terminate.recv() => Signal::End,
+            _ = self.interrupt.recv() => Signal::End,
+            _ = self.hang_up.recv() => Signal::HangUp,
+        })
     }
 
     #[cfg(not(unix))]
-    async fn next(&mut self) -> std::io::Result<()> {
-        tokio::signal::ctrl_c().await
+    async fn next(&mut self) -> std::io::Result<Signal> {
+        tokio::signal::ctrl_c().await?;
+        Ok(Signal::End)
     }
 }
 

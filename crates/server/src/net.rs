@@ -5,6 +5,7 @@
 
 mod gate;
 mod guarded;
+mod timer;
 mod tls;
 
 use std::convert::Infallible;
@@ -21,21 +22,22 @@ use carillon_wire::rest::ErrorBody;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 
 pub(crate) use gate::Gate;
 use gate::Permit;
 pub(crate) use guarded::Guarded;
+use timer::ClockTimer;
+pub(crate) use tls::Certificates;
 pub use tls::TlsError;
-pub(crate) use tls::acceptor;
 
 use crate::app::ClientAddress;
+use crate::clock::Clock;
 use crate::config::{Config, Timings};
 
 /// Room for the head of a request. Ours are below 1 KiB.
@@ -55,7 +57,8 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Listening {
     pub(crate) router: Router,
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<Arc<Certificates>>,
+    pub(crate) clock: Clock,
     pub(crate) gate: Arc<Gate>,
     pub(crate) timings: Timings,
     pub(crate) trusted_proxies: Arc<[IpAddr]>,
@@ -66,13 +69,14 @@ pub(crate) struct Listening {
 impl Listening {
     pub(crate) fn new(
         router: Router,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Arc<Certificates>>,
+        clock: Clock,
         config: &Config,
         gate: Arc<Gate>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let trusted_proxies = config.trusted_proxies.clone().into();
-        Self { router, tls, gate, timings: config.timings, trusted_proxies, stop }
+        Self { router, tls, clock, gate, timings: config.timings, trusted_proxies, stop }
     }
 
     /// Accepts connections until the server shuts down.
@@ -123,7 +127,8 @@ impl Listening {
         match &self.tls {
             None => self.serve(stream, address, proxy).await,
             Some(tls) => {
-                if let Ok(Ok(stream)) = timeout(self.timings.handshake, tls.accept(stream)).await {
+                let shaken = self.clock.within(self.timings.handshake, tls.acceptor().accept(stream)).await;
+                if let Some(Ok(stream)) = shaken {
                     self.serve(stream, address, proxy).await;
                 }
             }
@@ -150,7 +155,7 @@ impl Listening {
             }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(ClockTimer(self.clock.clone()))
             .header_read_timeout(self.timings.header)
             .max_buf_size(HEAD_BYTES)
             .max_headers(HEAD_LINES)

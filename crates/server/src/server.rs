@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::app::{App, Shared};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::net::{Gate, Listening, TlsError, acceptor};
+use crate::net::{Certificates, Gate, Listening, TlsError};
 use crate::store::{SqliteOptions, Store, StoreError};
 use crate::{admin, api, gateway, operator, sweeper};
 
@@ -49,6 +49,11 @@ pub enum StartError {
     /// The certificate or its key.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// There is no database where one should be.
+    #[error(
+        "there is no database at {0}; set data_dir to the server's folder, or start the server there once"
+    )]
+    NoDatabase(PathBuf),
     /// An address can't be listened on.
     #[error("can't listen on {address}: {source}")]
     Listen {
@@ -68,6 +73,7 @@ pub struct Server;
 pub struct RunningServer {
     app: Shared,
     gate: Arc<Gate>,
+    tls: Option<Arc<Certificates>>,
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
     url: String,
@@ -91,7 +97,7 @@ impl Server {
     /// [`StartError`], with a sentence for the operator.
     pub async fn start_with(config: Config, clock: Clock) -> Result<RunningServer, StartError> {
         config.check()?;
-        let tls = acceptor(&config)?;
+        let tls = Certificates::read(&config)?;
         let lock = lock(&config)?;
         raise_file_limit(&config);
         let store = open_store(&config).await?;
@@ -112,19 +118,23 @@ impl Server {
         app.store.start_node(app.node, sweeper::lease_until(now), now).await?;
         let gate = Arc::new(Gate::new(&app.config, Arc::clone(&app.metrics)));
         let listening = |router: Router, tls| {
-            Listening::new(router, tls, &app.config, Arc::clone(&gate), app.stop.subscribe())
+            let clock = app.clock.clone();
+            Listening::new(router, tls, clock, &app.config, Arc::clone(&gate), app.stop.subscribe())
         };
         let mut tasks = vec![
-            tokio::spawn(listening(public(&app), tls).run(listener)),
+            tokio::spawn(listening(public(&app), tls.clone()).run(listener)),
             tokio::spawn(sweeper::run(Arc::clone(&app))),
             tokio::spawn(admin::watch(Arc::clone(&app))),
         ];
+        if let Some(tls) = &tls {
+            tasks.push(tokio::spawn(Arc::clone(tls).watch(app.clock.clone())));
+        }
         if let Some(metrics_listener) = metrics_listener {
             let router = operator::health().merge(operator::metrics()).with_state(Arc::clone(&app));
             tasks.push(tokio::spawn(listening(router, None).run(metrics_listener)));
         }
         tracing::info!(%address, "the server listens");
-        Ok(RunningServer { app, gate, address, metrics_address, url, tasks, _lock: lock })
+        Ok(RunningServer { app, gate, tls, address, metrics_address, url, tasks, _lock: lock })
     }
 }
 
@@ -147,6 +157,27 @@ impl RunningServer {
     /// Its state.
     pub const fn app(&self) -> &Shared {
         &self.app
+    }
+
+    /// Whether it has a certificate of its own.
+    pub const fn has_certificate(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Reads the files of the certificate and its key now, not within a minute; new connections get what is in them.
+    /// `false`: nothing has changed, or there is no certificate.
+    ///
+    /// # Errors
+    /// [`TlsError`] when they can't be used, once for the same content. The certificate from before is served on.
+    pub fn reload_certificate(&self) -> Result<bool, TlsError> {
+        self.tls.as_ref().map_or(Ok(false), |tls| tls.reload())
+    }
+
+    /// The same in the background, with what comes of it in the log.
+    pub fn look_at_certificate(&self) {
+        if let Some(tls) = &self.tls {
+            tls.look();
+        }
     }
 
     /// Accepts nobody any more, tells everybody to come back later, and ends when all connections have ended, or after
@@ -209,12 +240,17 @@ async fn open_store(config: &Config) -> Result<Store, StoreError> {
 }
 
 impl Server {
-    /// Opens the database beside a server that may be running, for the operator's commands.
+    /// Opens the database beside a server that may be running, for the operator's commands. Never makes one: a command
+    /// with another `data_dir` than the server's would seem to work, and do nothing.
     ///
     /// # Errors
-    /// [`StoreError`] when it can't be opened.
-    pub async fn open_store(config: &Config) -> Result<Store, StoreError> {
-        open_store(config).await
+    /// [`StartError::NoDatabase`] when there is none; [`StartError::Store`] when it can't be opened.
+    pub async fn open_store(config: &Config) -> Result<Store, StartError> {
+        let options = database(config);
+        if !options.path.is_file() {
+            return Err(StartError::NoDatabase(options.path));
+        }
+        Ok(Store::open_sqlite(options).await?)
     }
 }
 

@@ -53,7 +53,11 @@ mod program {
 
     /// Ends the process, and answers with whether it ended well and with what it logged.
     fn terminate(child: Child) -> (bool, String) {
-        let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        signal("-TERM", child)
+    }
+
+    fn signal(name: &str, child: Child) -> (bool, String) {
+        let killed = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
         assert!(killed.success());
         let output = child.wait_with_output().unwrap();
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
@@ -100,6 +104,27 @@ mod program {
         assert!(!output.status.success());
         assert!(String::from_utf8(output.stderr).unwrap().contains("nobody has the handle"));
         assert!(terminate(child).0);
+    }
+
+    #[test]
+    fn a_command_of_the_operators_where_no_server_ever_was_makes_no_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("typo");
+        let output = run(&["admin", "accounts"], &data, &[]);
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("there is no database at") && said.contains("typo"), "{said}");
+        assert!(!data.exists());
+    }
+
+    #[test]
+    fn without_a_certificate_a_hang_up_ends_it_in_good_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let child = program(&mut Command::new(PROGRAM), folder.path(), address).spawn().unwrap();
+        wait_until_healthy(address);
+        let (well, log) = signal("-HUP", child);
+        assert!(well && log.contains("the server shuts down"), "{log}");
     }
 
     #[test]

@@ -69,7 +69,12 @@ pub const KEYS: &[Key] = &[
         "Most MiB that the database may grow to. As the disk allows if absent.",
     ),
     key("sign_up", Kind::Text, "'open'", "Who may sign up: open, invitation or closed."),
-    key("tls_certificate", Kind::Text, "'chain.pem'", "PEM file with the certificate chain, for TLS."),
+    key(
+        "tls_certificate",
+        Kind::Text,
+        "'chain.pem'",
+        "PEM file with the certificate chain, for TLS. Looked at again every minute and at SIGHUP.",
+    ),
     key("tls_key", Kind::Text, "'key.pem'", "PEM file with the private key, for TLS."),
     key("max_connections", Kind::Number, "16384", "Most connections at once."),
     key(

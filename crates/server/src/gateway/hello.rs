@@ -4,7 +4,6 @@ use carillon_e2e::challenge::{Challenge, Purpose};
 use carillon_wire::frame::{ClientFrame, FrameError, Ref, ServerFrame, decode_client};
 use carillon_wire::{Bytes32, Code, DeviceId, PROTOCOLS_SERVED, Signature};
 use rand::random;
-use tokio::time::timeout;
 
 use super::socket::{End, Incoming, Socket};
 use crate::app::App;
@@ -42,8 +41,8 @@ pub(super) async fn greet(app: &App, socket: &mut Socket, audience: &str) -> Res
     socket.send(None, ServerFrame::Challenge { nonce, protocols }, None).await?;
     let mut stop = app.stop.subscribe();
     let hello = tokio::select! {
-        hello = timeout(app.config.timings.hello, wait_for_hello(app, socket)) => {
-            hello.map_err(|_| End::refused(Code::HelloTimeout))??
+        hello = app.clock.within(app.config.timings.hello, wait_for_hello(app, socket)) => {
+            hello.ok_or_else(|| End::refused(Code::HelloTimeout))??
         }
         () = stopped(&mut stop) => return Err(End::Restarting),
     };

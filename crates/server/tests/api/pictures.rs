@@ -76,3 +76,31 @@ async fn bombs_and_rubbish_are_refused_and_the_picture_stays() {
     }
     assert_eq!(ada.get(&world, "/v1/me").await.ok::<Me>().profile.picture, path);
 }
+
+#[tokio::test]
+async fn the_largest_pictures_at_once_hold_nobody_up() {
+    let world = World::new().await;
+    let ada = world.somebody(1, "ada").await;
+    let bert = world.somebody(2, "bert").await;
+    // A third of a megabyte, and 64 MiB when it is decoded.
+    let heavy = png(4096, 4096);
+    assert!(heavy.len() < MAX_PICTURE_BYTES / 4);
+    let uploads = async {
+        let all = (0..4).map(|_| upload(&ada, &world, heavy.clone()));
+        for answer in futures_util::future::join_all(all).await {
+            answer.ok::<Profile>();
+        }
+    };
+    let others = async {
+        for _ in 0..10 {
+            bert.get(&world, "/v1/me").await.ok::<Me>();
+        }
+    };
+    let mut uploads = std::pin::pin!(uploads);
+    tokio::select! {
+        biased;
+        () = &mut uploads => panic!("others had to wait"),
+        () = others => {}
+    }
+    uploads.await;
+}

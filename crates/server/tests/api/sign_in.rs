@@ -1,7 +1,7 @@
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use carillon_wire::limits::{CERTIFICATE_TTL, CHALLENGE_TTL, TOKEN_TTL};
-use carillon_wire::rest::{Me, ServerInfo, Session, SignUpMode};
+use carillon_wire::rest::{Me, Page, Person, ServerInfo, Session, SignUpMode};
 use carillon_wire::{Code, Millis, PROTOCOL};
 use serde_json::json;
 
@@ -188,6 +188,25 @@ async fn handles_are_checked_before_they_are_given_out() {
     ] {
         let request = phone.sign_up(&world, handle).await;
         assert_eq!(world.post("/v1/accounts", &request).await.code(), code, "{handle:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_handle_with_control_characters_is_nobodys_wherever_it_is_sent() {
+    let world = World::new().await;
+    let ada = world.somebody(1, "ada").await;
+    for encoded in ["ada%00", "a%0ada", "%1b[31mada", "ada%e2%80%ae", "ada%ff"] {
+        let person = ada.get(&world, &format!("/v1/accounts/@{encoded}")).await.code();
+        assert!(
+            matches!(person, Code::AccountUnknown | Code::HandleInvalid | Code::Malformed),
+            "{encoded}: {person}"
+        );
+        let found = ada.get(&world, &format!("/v1/accounts?q={encoded}")).await;
+        if found.status.is_success() {
+            assert_eq!(found.ok::<Page<Person>>().items, [], "{encoded}");
+        } else {
+            assert_eq!(found.code(), Code::Malformed, "{encoded}");
+        }
     }
 }
 

@@ -6,6 +6,8 @@ mod support;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod hello;

@@ -7,7 +7,7 @@ use carillon_wire::limits::CALLER_GRACE;
 use carillon_wire::{CallId, Millis};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::support::{Client, Pair, Reply, TestServer, boxed, create};
+use crate::support::{Client, Pair, Reply, TestServer, ask, boxed, create};
 
 const CALL: CallId = CallId::new([1; 16]);
 
@@ -120,6 +120,28 @@ async fn a_clock_that_jumps_ends_no_call_and_keeps_none() {
         let ended = Event::Ended { call: CALL, reason: EndReason::Expired };
         assert_eq!(client.event().await, ended);
     }
+}
+
+#[tokio::test]
+async fn a_date_in_another_century_stops_nothing_that_is_going_on() {
+    const CENTURY: Duration = Duration::from_secs(100 * 366 * 86_400);
+    let pair = Pair::new().await;
+    let (mut ada, mut phone, laptop) = ringing(&pair).await;
+    let hands = &pair.server.hands;
+    let to_1970 = hands.date().0 / 1000;
+    for (ahead, back) in [(CENTURY, 0), (Duration::ZERO, CENTURY.as_secs()), (Duration::ZERO, to_1970)] {
+        hands.set_ahead(ahead);
+        hands.set_back(Duration::from_secs(back));
+        assert_eq!(ada.all_frames().await, []);
+        assert_eq!(ask(&pair.server, &pair.ada, "GET", "/v1/me", "").await.0, 200, "the token counts");
+    }
+    // Who comes back in 1970 is let in, and it still rings there.
+    laptop.drops();
+    let mut laptop = pair.server.connect(&pair.laptop).await;
+    assert!(matches!(laptop.event().await, Event::Ring { call: CALL, .. }));
+    assert_eq!(phone.asks(accept()).await, Reply::Accepted);
+    assert!(matches!(ada.event().await, Event::Accepted { .. }));
+    assert!(matches!(laptop.event().await, Event::Taken { kind: TakenKind::Answered, .. }));
 }
 
 #[tokio::test]
