@@ -21,6 +21,9 @@ pub(crate) struct Cli {
     /// Allow plain http to another machine. Others on the way can then take over the session.
     #[arg(long, global = true)]
     pub(crate) insecure_http: bool,
+    /// Believe the certificates in this PEM file too: those of an operator's own authority. Kept with the account.
+    #[arg(long, global = true, value_name = "FILE", env = "CARILLON_CA")]
+    pub(crate) ca: Option<PathBuf>,
     /// Keep the keys of a new account in a file instead of the key store of this computer.
     #[arg(long, global = true)]
     pub(crate) insecure_secrets: bool,

@@ -14,7 +14,7 @@ Exit codes:
   5  unavailable, or not answered
   6  declined
   7  busy
-  8  security: keys, handle or call are not what they should be
+  8  security: certificate, keys, handle or call are not what they should be
   9  too often; try later
   10 the profile or the key store can't be used";
 
@@ -46,9 +46,12 @@ impl Exit {
                 LocalCode::NoServer
                 | LocalCode::AddressInvalid
                 | LocalCode::AddressInsecure
+                | LocalCode::CaInvalid
                 | LocalCode::PhraseInvalid
                 | LocalCode::Invalid => Self::Usage,
-                LocalCode::HandleChanged | LocalCode::KeysInvalid => Self::Security,
+                LocalCode::HandleChanged | LocalCode::KeysInvalid | LocalCode::CertificateRefused => {
+                    Self::Security
+                }
                 LocalCode::KeyStore
                 | LocalCode::KeysMissing
                 | LocalCode::ProfileLocked

@@ -61,6 +61,7 @@ async fn open(cli: &Cli, output: Output) -> Result<Client, Failure> {
         server: cli.server.clone(),
         insecure_http: cli.insecure_http,
         insecure_secrets: cli.insecure_secrets,
+        ca: cli.ca.clone(),
         ..ClientConfig::new(profile)
     };
     let client = Client::open(config).await.map_err(|error| commands::explain(&error, output))?;

@@ -20,7 +20,7 @@ use carillon_wire::{AccountId, CallId, Code, Millis, PROTOCOL};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use crate::clock::{steady_now, unix_now};
+use crate::clock::{Calendar, steady_now};
 use crate::convert::call_state;
 use crate::dto::{Account, ClientEvent, Connection, Party, State};
 use crate::error::{ClientError, LocalCode};
@@ -81,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) trust: TrustBook,
     pub(crate) events: broadcast::Sender<ClientEvent>,
     pub(crate) peers: Arc<dyn PeerFactory>,
+    pub(crate) calendar: Calendar,
 }
 
 /// What came of work in the background.
@@ -276,7 +277,8 @@ impl Actor {
         let callee = dialled.party.account;
         let caller = self.account.as_ref().map_or(AccountId::new([0; 16]), |account| account.account);
         let context = CallContext { call, caller, callee, protocol: PROTOCOL };
-        let ongoing = Ongoing::outgoing(context, dialled.party, dialled.devices, nonce, unix_now());
+        let ongoing =
+            Ongoing::outgoing(context, dialled.party, dialled.devices, nonce, self.shared.calendar.now());
         self.calls.insert(call, ongoing);
         let commitment = commitment::commit(&nonce);
         self.input(call, Input::User(User::Dial { callee, media: dialled.media, nonce, commitment }));

@@ -7,7 +7,7 @@ mod people;
 pub use account::NewAccount;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::actor::{Actor, Shared, SignedIn, Start, Wish};
 use crate::address::ServerAddress;
-use crate::clock::unix_now;
+use crate::clock::Calendar;
 use crate::dto::{Account, ClientEvent, Connection, State};
 use crate::error::{ClientError, LocalCode};
 use crate::http::{Api, SignedApi};
@@ -31,7 +31,7 @@ use crate::profile::Profile;
 use crate::secrets::Vault;
 use crate::socket::NetworkDial;
 use crate::store::{Store, fact};
-use crate::tls;
+use crate::tls::Roots;
 use crate::trust::TrustBook;
 
 /// Events that a receiver may leave unread before it is told to ask for the whole state.
@@ -50,8 +50,13 @@ pub struct ClientConfig {
     pub insecure_http: bool,
     /// Keeps a new account's keys in a file of the profile, readable by whoever can read the owner's files.
     pub insecure_secrets: bool,
+    /// A PEM file with the certificates of an operator's own authority, believed beside the system's. Kept with the account,
+    /// until another is given.
+    pub ca: Option<PathBuf>,
     /// Who makes the peer connections of calls.
     pub peers: Arc<dyn PeerFactory>,
+    /// Where the date comes from.
+    pub calendar: Calendar,
 }
 
 impl ClientConfig {
@@ -62,7 +67,9 @@ impl ClientConfig {
             server: None,
             insecure_http: false,
             insecure_secrets: false,
+            ca: None,
             peers: Arc::new(SignalingPeers),
+            calendar: Calendar::default(),
         }
     }
 
@@ -80,6 +87,7 @@ impl fmt::Debug for ClientConfig {
             .field("server", &self.server)
             .field("insecure_http", &self.insecure_http)
             .field("insecure_secrets", &self.insecure_secrets)
+            .field("ca", &self.ca.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -126,6 +134,7 @@ struct Inner {
     signed_in: RwLock<Option<SignedIn>>,
     server: Mutex<Option<ServerAddress>>,
     insecure_http: bool,
+    roots: Roots,
     vault: Vault,
     /// One sign-up or recovery at a time.
     joining: tokio::sync::Mutex<()>,
@@ -163,7 +172,7 @@ impl Client {
     ///
     /// # Errors
     /// `profile_locked`, `profile_damaged`, `profile_newer`, `storage`; `key_store`, `keys_missing` for a profile with
-    /// an account; `address_invalid`, `address_insecure`, `other_server`.
+    /// an account; `address_invalid`, `address_insecure`, `other_server`, `ca_invalid`.
     pub async fn open(config: ClientConfig) -> Result<Self, ClientError> {
         let profile = Profile::open(&config.profile)?;
         let store = Store::open(&profile.database()?).await?;
@@ -173,19 +182,21 @@ impl Client {
         let insecure_http = config.insecure_http || kept_insecure;
         let server =
             choose_server(&store, config.server.as_deref(), insecure_http, account.is_some()).await?;
+        let roots = choose_roots(&store, config.ca.as_deref(), account.is_some()).await?;
         let vault = choose_vault(&store, &profile, config.insecure_secrets, account.is_some()).await?;
         let signed_in = match (&account, &server) {
             (Some(_), Some(server)) => {
                 let secrets = vault.load().await?.ok_or(LocalCode::KeysMissing)?;
-                Some(signed_in(server, Identity::from_secrets(&secrets)?, vault.clone())?)
+                Some(signed_in(server, Identity::from_secrets(&secrets)?, vault.clone(), &roots)?)
             }
             (Some(_), None) => return Err(LocalCode::NoServer.into()),
             (None, _) => None,
         };
-        let replays = ReplayCache::from_entries(store.replays(unix_now()).await?);
+        let replays = ReplayCache::from_entries(store.replays(config.calendar.now()).await?);
         let trust = TrustBook::load(store.clone()).await?;
         let (events, _) = broadcast::channel(EVENT_BUFFER);
-        let shared = Arc::new(Shared { store, trust, events, peers: config.peers });
+        let shared =
+            Arc::new(Shared { store, trust, events, peers: config.peers, calendar: config.calendar });
         let (wishes, receiver) = mpsc::channel(WISH_BUFFER);
         let start = Start { signed_in: signed_in.clone(), account, settings, replays };
         Actor::start(Arc::clone(&shared), receiver, start);
@@ -195,6 +206,7 @@ impl Client {
             signed_in: RwLock::new(signed_in),
             server: Mutex::new(server),
             insecure_http,
+            roots,
             vault,
             joining: tokio::sync::Mutex::new(()),
             profile: Mutex::new(Some(profile)),
@@ -253,18 +265,29 @@ impl Client {
     /// [`connect`](Self::connect), and waits until the line is up.
     ///
     /// # Errors
-    /// `offline` when it is not up in this time (it goes on trying), `no_account`, `stopped`, and what the server says
-    /// against this device: `device_revoked` for example.
+    /// `offline` when it is not up in this time (it goes on trying), `certificate_refused` when the server's certificate is
+    /// the reason, `no_account`, `stopped`, and what the server says against this device: `device_revoked` for example.
     pub async fn connect_within(&self, limit: Duration) -> Result<(), ClientError> {
         let mut events = self.events();
         self.connect().await?;
         let mut last = None;
+        let mut asked_why = false;
         let up = async {
             loop {
                 match self.state().await?.connection {
                     Connection::Online => return Ok(()),
                     Connection::SignedOut { code } => return Err(ClientError::server(code)),
                     Connection::Offline { code: Some(code), .. } => last = Some(code),
+                    // The line only knows that it did not come up. A certificate does not get better by waiting.
+                    Connection::Offline { code: None, .. } if !asked_why => {
+                        asked_why = true;
+                        match self.server_info().await {
+                            Err(error) if error.is_local(LocalCode::CertificateRefused) => return Err(error),
+                            Ok(_) | Err(_) => {}
+                        }
+                        // The line may have come up meanwhile.
+                        continue;
+                    }
                     Connection::Idle | Connection::Connecting | Connection::Offline { code: None, .. } => {}
                 }
                 if events.next().await.is_none() {
@@ -317,7 +340,7 @@ impl Client {
     fn open_api(&self) -> Result<Api, ClientError> {
         match self.signed_in() {
             Ok(signed_in) => Ok(signed_in.api.open().clone()),
-            Err(_) => Api::new(self.server()?),
+            Err(_) => Api::new(self.server()?, &self.inner.roots),
         }
     }
 }
@@ -371,9 +394,36 @@ async fn choose_vault(
     Ok(Vault::KeyStore(name))
 }
 
-fn signed_in(server: &ServerAddress, identity: Identity, vault: Vault) -> Result<SignedIn, ClientError> {
-    let api = Arc::new(SignedApi::new(Api::new(server.clone())?, Arc::new(identity)));
-    let dial = Arc::new(NetworkDial::new(server.clone(), tls::config(server.is_secure())?));
+/// The certificate authorities that were given, else those that were kept. An account's are replaced by those given.
+async fn choose_roots(store: &Store, given: Option<&Path>, has_account: bool) -> Result<Roots, ClientError> {
+    if let Some(path) = given {
+        let roots = Roots::from_file(path)?;
+        if has_account {
+            keep_roots(store, &roots).await?;
+        }
+        return Ok(roots);
+    }
+    match store.fact::<String>(fact::CA).await? {
+        Some(kept) if has_account => Roots::from_pem(kept),
+        Some(_) | None => Ok(Roots::default()),
+    }
+}
+
+async fn keep_roots(store: &Store, roots: &Roots) -> Result<(), ClientError> {
+    match roots.pem() {
+        Some(pem) => store.set_fact(fact::CA, &pem).await,
+        None => Ok(()),
+    }
+}
+
+fn signed_in(
+    server: &ServerAddress,
+    identity: Identity,
+    vault: Vault,
+    roots: &Roots,
+) -> Result<SignedIn, ClientError> {
+    let api = Arc::new(SignedApi::new(Api::new(server.clone(), roots)?, Arc::new(identity)));
+    let dial = Arc::new(NetworkDial::new(server.clone(), roots.config(server.is_secure())?));
     Ok(SignedIn { api, vault, dial })
 }
 

@@ -69,6 +69,10 @@ local_codes! {
     AddressInvalid = "address_invalid", "This is no server address. It looks like https://calls.example.org.";
     /// Plain HTTP to another machine.
     AddressInsecure = "address_insecure", "Plain http is only for this machine. Use https.";
+    /// The server's certificate is not one to trust.
+    CertificateRefused = "certificate_refused", "The certificate of this server is not trusted. Check the address and the clock.";
+    /// The file that was given holds no certificates.
+    CaInvalid = "ca_invalid", "The file of the certificate authority holds no certificate in PEM.";
     /// The account in this profile lives on another server.
     OtherServer = "other_server", "The account in this profile belongs to another server.";
     /// A handle points to another account than it did.

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use crate::address::ServerAddress;
 use crate::error::{ClientError, LocalCode};
 use crate::identity::Identity;
-use crate::tls;
+use crate::tls::{self, Roots};
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,9 +58,9 @@ impl Api {
     ///
     /// # Errors
     /// `storage` when the system's root certificates can't be read.
-    pub(crate) fn new(address: ServerAddress) -> Result<Self, ClientError> {
+    pub(crate) fn new(address: ServerAddress, roots: &Roots) -> Result<Self, ClientError> {
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(address.is_secure())?)
+            .tls_backend_preconfigured(roots.config(address.is_secure())?)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
             .redirect(redirect::Policy::none())
@@ -116,12 +116,14 @@ impl Api {
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, Zeroizing::new(format!("Bearer {token}")).as_str());
         }
-        let mut answer = request.send().await.map_err(|_| unreachable_server(&self.address))?;
+        let mut answer = request.send().await.map_err(|error| unreachable_server(&self.address, &error))?;
         let status = answer.status();
         let retry_after =
             answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|_| unreachable_server(&self.address))? {
+        while let Some(chunk) =
+            answer.chunk().await.map_err(|error| unreachable_server(&self.address, &error))?
+        {
             if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
                 return Err(LocalCode::BadAnswer.into());
             }
@@ -131,7 +133,11 @@ impl Api {
     }
 }
 
-fn unreachable_server(address: &ServerAddress) -> ClientError {
+fn unreachable_server(address: &ServerAddress, error: &reqwest::Error) -> ClientError {
+    if let Some(why) = tls::refusal(error) {
+        let message = format!("The certificate of {address} is not trusted: {why}");
+        return ClientError::saying(LocalCode::CertificateRefused, message);
+    }
     ClientError::saying(
         LocalCode::Offline,
         format!("The server at {address} can't be reached. Is it running?"),

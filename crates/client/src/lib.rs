@@ -33,6 +33,7 @@ mod trust;
 
 pub use address::ServerAddress;
 pub use client::{Client, ClientConfig, Events, NewAccount, RecoveryPhrase, Whom};
+pub use clock::Calendar;
 pub use dto::{
     Account, CallEnd, CallState, ClientEvent, Connection, Direction, Emoji, MediaOn, Outcome, Party, Phase,
     PinState, RecentCall, State, Tone, Trust, Why,

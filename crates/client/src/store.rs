@@ -47,6 +47,8 @@ pub(crate) mod fact {
     pub(crate) const SERVER: &str = "server";
     /// Whether plain http to another machine was allowed.
     pub(crate) const INSECURE_HTTP: &str = "insecure_http";
+    /// The certificates of the operator's own authority, as PEM.
+    pub(crate) const CA: &str = "ca";
     /// Where the secrets are: `file` or the name in the key store.
     pub(crate) const VAULT: &str = "vault";
     /// The account as it was last.

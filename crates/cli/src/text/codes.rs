@@ -57,6 +57,10 @@ pub(super) fn french(code: &str) -> Option<&'static str> {
         "no_server" => "Quel serveur ? Ajoutez --server https://… ou définissez CARILLON_SERVER.",
         "address_invalid" => "Ce n’est pas une adresse de serveur. Exemple : https://calls.example.org.",
         "address_insecure" => "Le http simple n’est que pour cette machine. Prenez https.",
+        "certificate_refused" => {
+            "Le certificat de ce serveur n’est pas reconnu. Vérifiez l’adresse et l’heure ; si l’exploitant a sa propre autorité, donnez son fichier avec --ca."
+        }
+        "ca_invalid" => "Le fichier de l’autorité de certification ne contient aucun certificat PEM.",
         "other_server" => "Le compte de ce profil est sur un autre serveur.",
         "handle_changed" => {
             "Cet identifiant appartient à un autre compte qu’avant. Demandez à la personne, puis confirmez."

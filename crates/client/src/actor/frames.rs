@@ -3,11 +3,10 @@
 use carillon_call::{Ring, Signal};
 use carillon_e2e::{CallContext, Incoming, OpenedOffer, commitment};
 use carillon_wire::frame::{CallerInfo, ClientFrame, Event, Media, ServerFrame, Topic};
-use carillon_wire::{Blob, CallId, Code, Millis, PROTOCOL};
+use carillon_wire::{Blob, CallId, Code, Millis, PROTOCOL, UnixMillis};
 
 use super::ongoing::Ongoing;
 use super::{Actor, upkeep};
-use crate::clock::unix_now;
 use crate::dto::{ClientEvent, Party, Trust};
 use crate::error::{ClientError, ErrorCode, LocalCode};
 use crate::trust::TrustBook;
@@ -62,7 +61,7 @@ impl Actor {
     /// Somebody calls. Nothing is shown before everything in the Offer has been checked.
     async fn ring(&mut self, arrived: Arrived) -> Result<(), ClientError> {
         let identity = std::sync::Arc::clone(self.signed_in()?.api.identity());
-        let now = unix_now();
+        let now = self.shared.calendar.now();
         let context = CallContext {
             call: arrived.call,
             caller: arrived.from.account,
@@ -83,7 +82,7 @@ impl Actor {
             LocalCode::KeysInvalid
         })?;
         self.shared.trust.observe_certificate(&opened.caller).await?;
-        let party = caller_party(&self.shared.trust, arrived.from.clone(), &opened).await?;
+        let party = caller_party(&self.shared.trust, arrived.from.clone(), &opened, now).await?;
         let ring = Ring {
             account: opened.caller.account(),
             device: opened.caller.device(),
@@ -194,8 +193,8 @@ async fn caller_party(
     trust_book: &TrustBook,
     from: CallerInfo,
     opened: &OpenedOffer,
+    now: UnixMillis,
 ) -> Result<Party, ClientError> {
-    let now = unix_now();
     let (account, key) = (opened.caller.account(), opened.caller.account_key());
     let trust = trust_book.observe(&from.handle, account, &key, now).await?;
     let badge = opened.offer.credentials.badge.as_ref();

@@ -7,7 +7,7 @@ use carillon_wire::{CallId, Code, Millis};
 
 use super::ongoing::{Introduction, Placing, Side};
 use super::{Actor, Done};
-use crate::clock::{steady_now, unix_now};
+use crate::clock::steady_now;
 use crate::convert::{call_end, call_state};
 use crate::dto::{ClientEvent, RecentCall};
 use crate::error::{ClientError, LocalCode};
@@ -136,7 +136,7 @@ impl Actor {
         let done = self.from_work.0.clone();
         tokio::spawn(async move {
             let devices = match api.device_keys(callee).await {
-                Ok(keys) => shared.trust.check_devices(callee, &keys, unix_now()).await,
+                Ok(keys) => shared.trust.check_devices(callee, &keys, shared.calendar.now()).await,
                 Err(error) => Err(error),
             };
             let _ = done.send(Done::Devices(call, devices));

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carillon_wire::Code;
 use carillon_wire::rest::{CallSettings, Me, MissedKind};
+use carillon_wire::{Code, UnixMillis};
 
 use super::{Actor, Done, SignedIn};
-use crate::clock::unix_now;
 use crate::dto::{Account, ClientEvent};
 use crate::error::ClientError;
 use crate::store::fact;
@@ -118,8 +117,9 @@ impl Actor {
     /// Replaces a prekey that is a week old.
     pub(super) fn upkeep(&self) {
         let Some(signed_in) = self.signed_in.clone() else { return };
+        let now = self.shared.calendar.now();
         tokio::spawn(async move {
-            if let Err(error) = renew(&signed_in).await {
+            if let Err(error) = renew(&signed_in, now).await {
                 tracing::warn!(code = %error.code, "the certificate could not be renewed; it will be tried again");
             }
         });
@@ -127,9 +127,9 @@ impl Actor {
 }
 
 /// Keeps first and publishes afterwards: a prekey that others seal to must never be one that this device has lost.
-async fn renew(signed_in: &SignedIn) -> Result<(), ClientError> {
+async fn renew(signed_in: &SignedIn, now: UnixMillis) -> Result<(), ClientError> {
     let identity = signed_in.api.identity();
-    if !identity.rotate(unix_now())? {
+    if !identity.rotate(now)? {
         return Ok(());
     }
     signed_in.vault.save(&identity.secrets()).await?;

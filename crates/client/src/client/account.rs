@@ -10,9 +10,8 @@ use carillon_wire::rest::{Abilities, Device, Me, NewDevice, ProfileChange, Sessi
 use carillon_wire::signed::Credentials;
 use carillon_wire::{Code, DeviceId};
 
-use super::{Client, RecoveryPhrase, signed_in};
+use super::{Client, RecoveryPhrase, keep_roots, signed_in};
 use crate::actor::{SignedIn, Wish, account};
-use crate::clock::unix_now;
 use crate::dto::Account;
 use crate::error::{ClientError, LocalCode};
 use crate::identity::Identity;
@@ -45,7 +44,7 @@ impl Client {
         // A sign-up that was cut off left its keys: the account may be there already.
         let fresh = match self.left_over().await? {
             Some(left) => left,
-            None => Identity::new_account(unix_now())?,
+            None => Identity::new_account(self.inner.shared.calendar.now())?,
         };
         self.inner.shared.store.set_fact(fact::JOINING, &fresh.device()).await?;
         let joining = self.keep_keys(fresh).await?;
@@ -75,7 +74,8 @@ impl Client {
             .map_err(|error| ClientError::saying(LocalCode::PhraseInvalid, sentence(&error.to_string())))?
             .account_key();
         self.check_new().await?;
-        let joining = self.keep_keys(Identity::new_device(account_key, unix_now())?).await?;
+        let joining =
+            self.keep_keys(Identity::new_device(account_key, self.inner.shared.calendar.now())?).await?;
         let body = self.new_device(&joining, device_name).await?;
         let session = joining.api.open().add_device(&body).await?;
         self.join(joining, Some(session)).await
@@ -174,7 +174,7 @@ impl Client {
         let joining: Option<DeviceId> = self.inner.shared.store.fact(fact::JOINING).await?;
         let left = self.inner.vault.load().await?.and_then(|left| Identity::from_secrets(&left).ok());
         let left = left.filter(|left| Some(left.device()) == joining);
-        Ok(left.filter(|left| !left.rotate(unix_now()).unwrap_or(true)))
+        Ok(left.filter(|left| !left.rotate(self.inner.shared.calendar.now()).unwrap_or(true)))
     }
 
     /// Whether this profile can take an account: nothing is asked of the server before the keys can be kept.
@@ -194,7 +194,8 @@ impl Client {
         let store = &self.inner.shared.store;
         store.set_fact(fact::SERVER, &server.to_string()).await?;
         store.set_fact(fact::INSECURE_HTTP, &self.inner.insecure_http).await?;
-        signed_in(&server, identity, self.inner.vault.clone())
+        keep_roots(store, &self.inner.roots).await?;
+        signed_in(&server, identity, self.inner.vault.clone(), &self.inner.roots)
     }
 
     async fn new_device(&self, joining: &SignedIn, name: Option<String>) -> Result<NewDevice, ClientError> {

@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 
 use super::{Client, Whom};
 use crate::actor::{Dialled, Wish};
-use crate::clock::unix_now;
 use crate::dto::{MediaOn, Party, PinState, RecentCall, Trust};
 use crate::error::{ClientError, LocalCode};
 
@@ -29,9 +28,9 @@ impl Client {
             return Err(ClientError::server(Code::CallSelf));
         }
         let keys = api.device_keys(profile.account).await?;
-        let trust = &self.inner.shared.trust;
-        let devices = trust.check_devices(profile.account, &keys, unix_now()).await?;
-        let seen = trust.observe(&profile.handle, profile.account, &keys.account_key, unix_now()).await?;
+        let (trust, now) = (&self.inner.shared.trust, self.inner.shared.calendar.now());
+        let devices = trust.check_devices(profile.account, &keys, now).await?;
+        let seen = trust.observe(&profile.handle, profile.account, &keys.account_key, now).await?;
         if seen == Trust::Changed {
             return Err(LocalCode::HandleChanged.into());
         }
