@@ -35,7 +35,19 @@ impl Person {
     /// # Errors
     /// When the server refuses.
     pub async fn away(server: &str, handle: &str) -> Result<Self> {
-        let (client, profile) = open(server, handle).await?;
+        Self::away_with(server, handle, |_| {}).await
+    }
+
+    /// The same with a client that is opened in another way.
+    ///
+    /// # Errors
+    /// When the client can't be opened, or the server refuses.
+    pub async fn away_with(
+        server: &str,
+        handle: &str,
+        change: impl FnOnce(&mut ClientConfig),
+    ) -> Result<Self> {
+        let (client, profile) = open(server, handle, change).await?;
         let events = client.events();
         let new = NewAccount {
             handle: handle.to_owned(),
@@ -63,11 +75,22 @@ impl Person {
     /// # Errors
     /// When the server refuses.
     pub async fn further_device(&self, server: &str) -> Result<Self> {
-        let (client, profile) = open(server, "further").await?;
+        let (client, profile) = open(server, "further", |_| {}).await?;
         let events = client.events();
         let account = client.recover(&self.phrase, Some("the other computer".to_owned())).await?;
         client.connect_within(CONNECT).await?;
         Ok(Self { client, handle: account.handle, phrase: String::new(), events, profile })
+    }
+
+    /// Closes the client and opens its profile again, as somebody does who starts Carillon anew; connected.
+    ///
+    /// # Errors
+    /// When the profile can't be opened, or the server refuses.
+    pub async fn reopen(&mut self) -> Result<()> {
+        self.client.shutdown().await;
+        self.client = Client::open(ClientConfig::new(&self.profile)).await?;
+        self.events = self.client.events();
+        Ok(self.client.connect_within(CONNECT).await?)
     }
 
     /// Calls somebody.
@@ -152,11 +175,12 @@ impl Drop for Person {
     }
 }
 
-async fn open(server: &str, name: &str) -> Result<(Client, PathBuf)> {
+async fn open(server: &str, name: &str, change: impl FnOnce(&mut ClientConfig)) -> Result<(Client, PathBuf)> {
     let random: u64 = rand::random();
     let profile = std::env::temp_dir().join(format!("carillon-{name}-{}-{random:x}", std::process::id()));
     let mut config = ClientConfig::new(&profile).server(server);
     config.insecure_secrets = true;
+    change(&mut config);
     Ok((Client::open(config).await?, profile))
 }
 
