@@ -16,8 +16,10 @@ use carillon_tests::load;
 
 /// Signed-in sockets of the idle part.
 const SOCKETS: usize = 10_000;
-/// Calls a second of the second part.
-const RATE: u32 = 200;
+/// Calls a second to carry.
+const GOAL: u32 = 200;
+/// Calls a second that the generator aims at: a little above the goal, since the last call always leaves a moment late.
+const RATE: u32 = 204;
 /// How long calls are placed.
 const SECONDS: u32 = 30;
 /// How often the second part is measured; the median run counts.
@@ -58,7 +60,7 @@ async fn measure() -> Result<Vec<Row>> {
     let completed = runs.iter().map(|run| run.completed_percent).fold(100.0, f64::min);
     rows.extend([
         Row::higher("calls completed of those placed (worst run)", completed, "%", 100.0),
-        Row::higher("calls placed a second", median.rate, "calls/s", f64::from(RATE)),
+        Row::higher("calls placed a second", median.rate, "calls/s", f64::from(GOAL)),
         Row::plain("create → ring, median", median.ring_p50, "ms"),
         Row::lower("create → ring, p99", median.ring_p99, "ms", 50.0),
         Row::lower("events lost (worst run)", worst(|run| run.lost) as f64, "events", 0.0),
