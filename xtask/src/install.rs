@@ -68,6 +68,37 @@ pub(crate) fn ensure_system_packages() -> Result<(), Failure> {
     run(&mut apt(prefix, &install))
 }
 
+/// Packages of Debian and Ubuntu with which the tests of the key store have a Secret Service of their own.
+const FOR_KEY_STORE: [(&str, &str); 2] =
+    [("dbus-daemon", "dbus-run-session"), ("gnome-keyring", "gnome-keyring-daemon")];
+
+/// Installs a key store for the tests, where that can be done. They pass without one, and say so: nothing here ends a run.
+pub(crate) fn offer_key_store() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let missing: Vec<_> = FOR_KEY_STORE
+        .into_iter()
+        .filter(|(_, program)| !is_on_path(program))
+        .map(|(package, _)| package)
+        .collect();
+    if missing.is_empty() {
+        return;
+    }
+    say(&format!("Missing on this machine: {} (a key store for the tests)", missing.join(" ")));
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let is_root = output(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");
+    let prefix = root_prefix(is_root, is_on_path("sudo"));
+    let Some(prefix) = prefix.filter(|_| is_debian(&release) && is_on_path("apt-get")) else {
+        say("The tests of the key store will be skipped");
+        return;
+    };
+    let install: Vec<_> = ["install", "-y", "--no-install-recommends"].into_iter().chain(missing).collect();
+    if let Err(failure) = run(&mut apt(prefix, &install)) {
+        say(&format!("{failure}; the tests of the key store will be skipped"));
+    }
+}
+
 /// Whether the system installs by `apt-get`, from the text of `/etc/os-release`.
 fn is_debian(release: &str) -> bool {
     release

@@ -195,7 +195,7 @@ async fn handles_are_checked_before_they_are_given_out() {
 async fn a_handle_with_control_characters_is_nobodys_wherever_it_is_sent() {
     let world = World::new().await;
     let ada = world.somebody(1, "ada").await;
-    for encoded in ["ada%00", "a%0ada", "%1b[31mada", "ada%e2%80%ae", "ada%ff"] {
+    for encoded in ["ada%00", "a%0ada", "%1b[31mada", "ada%e2%80%ae"] {
         let person = ada.get(&world, &format!("/v1/accounts/@{encoded}")).await.code();
         assert!(
             matches!(person, Code::AccountUnknown | Code::HandleInvalid | Code::Malformed),
