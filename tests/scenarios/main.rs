@@ -8,6 +8,7 @@ mod declined_on_one_device;
 mod glare;
 mod hang_up;
 mod missed_call_waits;
+mod second_caller;
 mod server_killed_while_ringing;
 mod server_swaps_keys;
 mod settings_change_during_ring;
