@@ -11,6 +11,7 @@ mod glare;
 mod hang_up;
 mod later_event;
 mod missed_call_waits;
+mod second_caller;
 mod server_killed_while_ringing;
 mod server_swaps_keys;
 mod settings_change_during_ring;

@@ -4,11 +4,18 @@
 //! server keeps its facts in a database, [restores](ServerCall::restore) the call for a command, and stores what came of
 //! it in the same transaction. The model of the call takes it for the other side.
 
+mod rules;
+
 use std::collections::BTreeMap;
 
 use carillon_wire::frame::{DeclineReason, DeclineScope, EndReason, TakenKind};
-use carillon_wire::limits::{CALLER_GRACE, MAX_RING, MIN_RING};
-use carillon_wire::{CallId, Code, DeviceId, Millis, UnixMillis};
+use carillon_wire::limits::CALLER_GRACE;
+use carillon_wire::{CallId, Code, DeviceId, UnixMillis};
+
+pub use rules::{
+    CalleeDevice, Crossing, declines_outcome, due, is_missed, late_accept, missed_beside, ring_until,
+    rung_devices,
+};
 
 /// One call, as the server sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,7 +47,7 @@ pub enum State {
     },
 }
 
-/// One of the callee's devices in a call.
+/// A device of the callee that a call rings on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rung {
     /// The device is, or was at some time during the ring, reachable.
@@ -94,6 +101,8 @@ pub enum Command {
     CallerBack,
     /// Settings or a block changed so that the call would now be refused.
     SettingsRefuse,
+    /// A device of the callee was removed from the account.
+    Revoked(DeviceId),
     /// Time has passed.
     Sweep,
 }
@@ -156,6 +165,9 @@ pub enum Effect {
     Tell(DeviceId, Notice),
     /// Put the call on the callee's list of missed calls, once for each call id.
     Missed,
+    /// Do that as soon as this other call has ended and nobody has accepted it. Until then the two may yet talk, and
+    /// when they do, nothing was missed.
+    MissedUnless(CallId),
 }
 
 /// What becomes of a `create` that the rules allow.
@@ -163,27 +175,29 @@ pub enum Effect {
 pub enum Placed {
     /// It rings.
     Rings(ServerCall, Vec<Effect>),
-    /// No device can be reached: `refused{unavailable}`, and a missed call.
-    Unreachable(Vec<Effect>),
+    /// No device can be reached: `refused{unavailable}`, and a missed call as [`missed_beside`] says.
+    Unreachable,
 }
 
 impl ServerCall {
-    /// Places a call: `rung` are the callee's devices, each with whether it can be reached now.
+    /// Places a call to an account with these devices; it rings on [`rung_devices`].
     ///
-    /// Every device is told, also one that is away: it finds the `ring` when it comes within reach in time.
+    /// Every one of those is told, also one that is away: it finds the `ring` when it comes within reach in time.
     pub fn create(
         call: CallId,
         caller: DeviceId,
-        rung: impl IntoIterator<Item = (DeviceId, bool)>,
+        callee: impl IntoIterator<Item = CalleeDevice>,
         expires_at: UnixMillis,
     ) -> Placed {
-        let rung: BTreeMap<_, _> = rung
+        let rung: BTreeMap<_, _> = rung_devices(callee)
             .into_iter()
-            .filter(|(device, _)| *device != caller)
-            .map(|(device, reachable)| (device, Rung { reachable, ringing: false, declined: None }))
+            .filter(|one| one.device != caller)
+            .map(|CalleeDevice { device, reachable, .. }| {
+                (device, Rung { reachable, ringing: false, declined: None })
+            })
             .collect();
         if !rung.values().any(|one| one.reachable) {
-            return Placed::Unreachable(vec![Effect::Missed]);
+            return Placed::Unreachable;
         }
         let effects = rung.keys().map(|&device| Effect::Tell(device, Notice::Ring)).collect();
         let state = State::Ringing;
@@ -217,7 +231,7 @@ impl ServerCall {
         self.state
     }
 
-    /// The callee's devices.
+    /// The callee's devices that it rings on, without those that were removed since.
     pub const fn rung(&self) -> &BTreeMap<DeviceId, Rung> {
         &self.rung
     }
@@ -251,12 +265,36 @@ impl ServerCall {
         }
     }
 
+    /// What this call is to one between the same two accounts in the other direction. `None` once it is over, also by
+    /// a deadline that nobody has swept yet.
+    pub fn crossing(&self, now: UnixMillis) -> Option<Crossing> {
+        let up = match self.state {
+            State::Ringing => due(now, self.expires_at, self.caller_lost_at).is_none().then_some(false),
+            State::Accepted(_) => Some(true),
+            State::Ended { .. } => None,
+        };
+        up.map(|up| Crossing { call: self.call, up })
+    }
+
+    /// [`apply_beside`](Self::apply_beside), where no call crosses this one.
+    pub fn apply(&mut self, now: UnixMillis, command: Command) -> (Reply, Vec<Effect>) {
+        self.apply_beside(now, command, None)
+    }
+
     /// Takes one command. A command that was taken before changes nothing, and gets the same reply unless the call
     /// has moved on in between. Only a relay has its effect each time.
     ///
     /// Deadlines count when they have passed, not when they are swept: whatever the command, they come first.
     /// Commands without an acting device are answered with [`Reply::Done`].
-    pub fn apply(&mut self, now: UnixMillis, command: Command) -> (Reply, Vec<Effect>) {
+    ///
+    /// `crossing` counts only where the call would become a missed one: then it says whether that holds. The half of a
+    /// glare that its caller cancels is no news to anybody at the callee: it ends as replaced.
+    pub fn apply_beside(
+        &mut self,
+        now: UnixMillis,
+        command: Command,
+        crossing: Option<Crossing>,
+    ) -> (Reply, Vec<Effect>) {
         let mut effects = Vec::new();
         if self.state == State::Ringing
             && let Some(reason) = due(now, self.expires_at, self.caller_lost_at)
@@ -264,7 +302,7 @@ impl ServerCall {
             self.end(reason, None, &mut effects);
         }
         let reply = match command {
-            Command::By(device, act) => self.act(device, act, &mut effects),
+            Command::By(device, act) => self.act(device, act, crossing, &mut effects),
             Command::Reachable(device) => {
                 if let Some(one) = self.rung.get_mut(&device) {
                     one.reachable = true;
@@ -287,16 +325,30 @@ impl ServerCall {
                 }
                 Reply::Done
             }
+            Command::Revoked(device) => {
+                self.revoked(device, &mut effects);
+                Reply::Done
+            }
             Command::Sweep => Reply::Done,
         };
+        if effects.contains(&Effect::Missed) {
+            effects.retain(|effect| *effect != Effect::Missed);
+            effects.extend(missed_beside(crossing));
+        }
         (reply, effects)
     }
 
-    fn act(&mut self, device: DeviceId, act: Act, effects: &mut Vec<Effect>) -> Reply {
+    fn act(
+        &mut self,
+        device: DeviceId,
+        act: Act,
+        crossing: Option<Crossing>,
+        effects: &mut Vec<Effect>,
+    ) -> Reply {
         if device == self.caller {
             return match act {
                 Act::Ringing | Act::Accept | Act::Decline { .. } => Reply::Error(Code::CallState),
-                Act::Cancel => self.hang_up(device, EndReason::Cancelled, effects),
+                Act::Cancel => self.cancel(crossing, effects),
                 Act::Relay { to, seq } => self.relay(device, to, seq, effects),
                 Act::End { reason } => match self.state {
                     State::Ringing => Reply::Error(Code::CallState),
@@ -370,14 +422,30 @@ impl ServerCall {
         }
         match scope {
             DeclineScope::All => self.end(EndReason::Declined, Some(device), effects),
-            DeclineScope::Device => {
-                let answers = self.rung.values().filter(|one| one.reachable).map(|one| one.declined);
-                if let Some(reason) = declines_outcome(answers) {
-                    self.end(reason, None, effects);
-                }
-            }
+            DeclineScope::Device => self.end_if_all_declined(effects),
         }
         Reply::Done
+    }
+
+    fn end_if_all_declined(&mut self, effects: &mut Vec<Effect>) {
+        let answers = self.rung.values().filter(|one| one.reachable).map(|one| one.declined);
+        if let Some(reason) = declines_outcome(answers) {
+            self.end(reason, None, effects);
+        }
+    }
+
+    /// Those that are left decide. With none left that could be reached it ends as it would have begun: nobody is
+    /// there, and a missed call waits. What an accepted call does without its device is for its two ends to find out.
+    fn revoked(&mut self, device: DeviceId, effects: &mut Vec<Effect>) {
+        if self.state != State::Ringing || self.rung.remove(&device).is_none() {
+            return;
+        }
+        if self.rung.values().any(|one| one.reachable) {
+            self.end_if_all_declined(effects);
+        } else {
+            self.end(EndReason::Unavailable, None, effects);
+            effects.push(Effect::Missed);
+        }
     }
 
     /// A relay is passed on each time it is sent; the addressee drops what it has seen.
@@ -393,21 +461,32 @@ impl ServerCall {
         }
     }
 
-    /// `cancel` by the caller, or `end` by one of the two devices in an accepted call. A `cancel` that comes after
-    /// the accept ends the call like `end` does: the person gave up, and the other end must not wait for them.
+    /// A `cancel` that comes after the accept ends the call like `end` does: the person gave up, and the other end must
+    /// not wait for them.
+    fn cancel(&mut self, crossing: Option<Crossing>, effects: &mut Vec<Effect>) -> Reply {
+        if self.state != State::Ringing {
+            return self.hang_up(self.caller, EndReason::Cancelled, effects);
+        }
+        if crossing.is_some_and(|crossing| crossing.goes_on_before(self.call)) {
+            self.end(EndReason::Replaced, None, effects);
+            effects.push(Effect::Missed);
+        } else {
+            self.end(EndReason::Cancelled, None, effects);
+        }
+        // The caller knows: it asked for it.
+        effects.retain(|effect| !matches!(effect, Effect::Tell(device, _) if *device == self.caller));
+        Reply::Done
+    }
+
+    /// `end` by one of the two devices in an accepted call.
     fn hang_up(&mut self, by: DeviceId, reason: EndReason, effects: &mut Vec<Effect>) -> Reply {
         match self.state {
-            State::Ringing => {
-                self.end(reason, None, effects);
-                // The caller knows: it asked for it.
-                effects.retain(|effect| !matches!(effect, Effect::Tell(device, _) if *device == by));
-            }
             State::Accepted(winner) => {
                 let other = if by == winner { self.caller } else { winner };
                 self.state = State::Ended { reason, accepted: Some(winner), declined_by: None };
                 effects.push(Effect::Tell(other, Notice::Ended(reason)));
             }
-            State::Ended { .. } => {}
+            State::Ringing | State::Ended { .. } => {}
         }
         Reply::Done
     }
@@ -429,60 +508,5 @@ impl ServerCall {
     fn tell_waiting(&self, except: DeviceId, notice: Notice, effects: &mut Vec<Effect>) {
         let waiting = self.rung.iter().filter(|(device, one)| **device != except && one.declined.is_none());
         effects.extend(waiting.map(|(&device, _)| Effect::Tell(device, notice)));
-    }
-}
-
-/// Until when a call rings: as long as the caller asks for, within [`MIN_RING`] and [`MAX_RING`].
-pub fn ring_until(now: UnixMillis, asked: Millis) -> UnixMillis {
-    now.after(asked.clamp(MIN_RING, MAX_RING))
-}
-
-/// Why a ringing call is over by the clock, if it is. The deadline that passed first counts; a deadline has passed
-/// when `now` has reached it.
-pub fn due(now: UnixMillis, expires_at: UnixMillis, caller_lost_at: Option<UnixMillis>) -> Option<EndReason> {
-    match caller_lost_at {
-        Some(lost_at) if lost_at < expires_at && lost_at <= now => Some(EndReason::CallerLost),
-        _ if expires_at <= now => Some(EndReason::Expired),
-        _ => None,
-    }
-}
-
-/// What the declines of single devices come to. `answers` has one entry for each device that is or was reachable:
-/// `None` for one that has said nothing. `None` as long as one is open: it goes on ringing.
-pub fn declines_outcome(answers: impl IntoIterator<Item = Option<DeclineReason>>) -> Option<EndReason> {
-    let mut outcome = None;
-    for answer in answers {
-        match (answer?, outcome) {
-            (DeclineReason::Declined, _) | (_, Some(EndReason::Declined)) => {
-                outcome = Some(EndReason::Declined);
-            }
-            (DeclineReason::Busy, _) => outcome = Some(EndReason::Busy),
-        }
-    }
-    outcome
-}
-
-/// How an `accept` after the end is answered: as the device was told when it stopped ringing.
-pub fn late_accept(device: DeviceId, accepted: Option<DeviceId>, declined_by: Option<DeviceId>) -> TakenKind {
-    match (accepted, declined_by) {
-        (Some(winner), _) if winner != device => TakenKind::Answered,
-        (None, Some(other)) if other != device => TakenKind::Declined,
-        _ => TakenKind::Over,
-    }
-}
-
-/// Whether a ring that ended like this is a missed call for the callee. Not when somebody of theirs declined, nor
-/// when their own settings ended it.
-pub const fn is_missed(reason: EndReason) -> bool {
-    match reason {
-        EndReason::Cancelled | EndReason::Expired | EndReason::CallerLost | EndReason::Busy => true,
-        EndReason::Declined
-        | EndReason::HungUp
-        | EndReason::Unavailable
-        | EndReason::Security
-        | EndReason::NoRoute
-        | EndReason::Lost
-        | EndReason::Replaced
-        | EndReason::Other => false,
     }
 }

@@ -7,6 +7,7 @@ use core::net::{IpAddr, Ipv6Addr};
 use std::collections::BTreeMap;
 use std::fmt;
 
+use carillon_wire::limits::MAILBOX_TTL;
 use carillon_wire::{Millis, UnixMillis};
 
 /// So many at once, then one more after each `every`.
@@ -41,6 +42,10 @@ pub const RINGS_PER_CALLER: Quota = Quota::new(10, 2_000);
 /// four times in a row; what goes on after that is what the callee must be protected from, before they think of
 /// blocking. Ask this before [`RINGS_PER_CALLER`], so that what it refuses does not count there.
 pub const RINGS_PER_PAIR: Quota = Quota::new(4, 90_000);
+
+/// How long a ring that was counted is known: the same call id, from the same account to the same other, is not counted
+/// again. As long as a mailbox keeps a message, so that it is forgotten before the id could ring a second time.
+pub const RING_COUNTED_ONCE: Quota = Quota { burst: 1, every: MAILBOX_TTL };
 
 /// Sign-ups from one [`Network`]: 10 at once, 10 an hour. A household or a class behind one address can start
 /// together; filling a server with accounts takes very many addresses.
@@ -134,6 +139,16 @@ impl<K: Ord + Clone> Limiter<K> {
         }
         self.full_at.insert(key.clone(), next);
         Ok(())
+    }
+
+    /// Whether [`check`](Self::check) would let one more through; nothing is counted.
+    pub fn would_pass(&self, key: &K, now: UnixMillis) -> bool {
+        if self.quota.burst == 0 || self.quota.every == Millis(0) {
+            return self.quota.burst > 0;
+        }
+        let latest = now.after(self.quota.period());
+        let full_at = self.full_at.get(key).map_or(now, |full_at| (*full_at).min(latest).max(now));
+        full_at.after(self.quota.every) <= latest
     }
 
     /// Forgets the keys that have their whole burst again. Worth a call now and then to give memory back; nothing

@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod arbiter {
     use carillon_policy::arbiter::{
-        Act, Command, Effect, Notice, Placed, Reply, ServerCall, State, declines_outcome, due, is_missed,
-        late_accept, ring_until,
+        Act, CalleeDevice, Command, Crossing, Effect, Notice, Placed, Reply, ServerCall, State,
+        declines_outcome, due, is_missed, late_accept, missed_beside, ring_until, rung_devices,
     };
     use carillon_wire::frame::{DeclineReason, DeclineScope, EndReason, TakenKind};
     use carillon_wire::limits::{CALLER_GRACE, MAX_RING, MIN_RING};
@@ -22,10 +22,15 @@ mod arbiter {
         START.after(Millis::from_secs(seconds))
     }
 
+    /// A device that is in no call, and whether it can be reached.
+    fn free((device, reachable): (DeviceId, bool)) -> CalleeDevice {
+        CalleeDevice { device, reachable, in_call: false }
+    }
+
     fn placed(rung: &[(DeviceId, bool)]) -> ServerCall {
-        match ServerCall::create(CALL, CALLER, rung.iter().copied(), at(45)) {
+        match ServerCall::create(CALL, CALLER, rung.iter().copied().map(free), at(45)) {
             Placed::Rings(call, _) => call,
-            Placed::Unreachable(_) => panic!("a device is reachable"),
+            Placed::Unreachable => panic!("a device is reachable"),
         }
     }
 
@@ -63,7 +68,7 @@ mod arbiter {
     #[test]
     fn a_call_rings_on_every_device_also_on_one_that_is_away() {
         let rung = [(PHONE, true), (LAPTOP, false)];
-        let Placed::Rings(call, effects) = ServerCall::create(CALL, CALLER, rung, at(45)) else {
+        let Placed::Rings(call, effects) = ServerCall::create(CALL, CALLER, rung.map(free), at(45)) else {
             panic!("the phone is reachable");
         };
         assert_eq!(effects, [PHONE, LAPTOP].map(|device| Effect::Tell(device, Notice::Ring)));
@@ -72,10 +77,10 @@ mod arbiter {
     }
 
     #[test]
-    fn with_every_device_away_nothing_rings_and_a_missed_call_waits() {
+    fn with_every_device_away_nothing_rings() {
         for rung in [vec![], vec![(PHONE, false), (LAPTOP, false)]] {
-            let placed = ServerCall::create(CALL, CALLER, rung, at(45));
-            assert_eq!(placed, Placed::Unreachable(vec![Effect::Missed]));
+            let placed = ServerCall::create(CALL, CALLER, rung.into_iter().map(free), at(45));
+            assert_eq!(placed, Placed::Unreachable);
         }
     }
 
@@ -341,6 +346,160 @@ mod arbiter {
             call.apply(at(2), Command::Reachable(STRANGER));
             assert_eq!(call, before);
         }
+    }
+
+    /// A device in a call, whose line is up.
+    fn talking(device: DeviceId) -> CalleeDevice {
+        CalleeDevice { device, reachable: true, in_call: true }
+    }
+
+    #[test]
+    fn a_second_caller_rings_on_the_device_that_is_in_a_call_and_on_no_other() {
+        let devices = [talking(PHONE), free((LAPTOP, true)), free((TABLET, false))];
+        let Placed::Rings(mut call, effects) = ServerCall::create(CALL, CALLER, devices, at(45)) else {
+            panic!("the phone is reachable");
+        };
+        assert_eq!(effects, [Effect::Tell(PHONE, Notice::Ring)]);
+        assert_eq!(by(&mut call, 1, LAPTOP, Act::Accept).0, Reply::Error(Code::CallUnknown));
+        let (_, effects) = by(&mut call, 2, PHONE, BUSY_HERE);
+        assert_eq!(effects, [ended(CALLER, EndReason::Busy), Effect::Missed]);
+    }
+
+    #[test]
+    fn with_two_devices_in_calls_a_further_caller_rings_on_both() {
+        let rung = rung_devices([talking(PHONE), free((TABLET, true)), talking(LAPTOP)]);
+        assert_eq!(rung, [talking(PHONE), talking(LAPTOP)]);
+    }
+
+    #[test]
+    fn when_no_device_in_a_call_can_show_the_caller_all_ring() {
+        let devices = [CalleeDevice { reachable: false, ..talking(PHONE) }, free((LAPTOP, true))];
+        assert_eq!(rung_devices(devices), devices);
+    }
+
+    #[test]
+    fn a_device_that_is_removed_while_it_rings_is_not_waited_for() {
+        for (reason, effects) in [
+            (DeclineReason::Declined, vec![ended(CALLER, EndReason::Declined)]),
+            (DeclineReason::Busy, vec![ended(CALLER, EndReason::Busy), Effect::Missed]),
+        ] {
+            let mut call = ringing();
+            by(&mut call, 1, PHONE, decline(reason, DeclineScope::Device));
+            let removed = Command::Revoked(LAPTOP);
+            assert_eq!(call.apply(at(2), removed), (Reply::Done, effects));
+            assert_eq!(call.apply(at(2), removed), (Reply::Done, vec![]));
+            assert_eq!(by(&mut call, 3, LAPTOP, Act::Accept).0, Reply::Error(Code::CallUnknown));
+        }
+    }
+
+    #[test]
+    fn those_that_are_left_after_a_removal_ring_on() {
+        let mut call = ringing();
+        assert_eq!(call.apply(at(1), Command::Revoked(LAPTOP)), (Reply::Done, vec![]));
+        assert_eq!(call.state(), State::Ringing);
+        assert_eq!(by(&mut call, 2, PHONE, Act::Accept).0, Reply::Accepted);
+    }
+
+    #[test]
+    fn what_a_removed_device_had_said_counts_no_longer() {
+        let mut call = ringing();
+        by(&mut call, 1, LAPTOP, DECLINED_HERE);
+        call.apply(at(2), Command::Revoked(LAPTOP));
+        assert_eq!(call.state(), State::Ringing);
+        assert!(by(&mut call, 3, PHONE, BUSY_HERE).1.contains(&ended(CALLER, EndReason::Busy)));
+    }
+
+    #[test]
+    fn when_the_last_device_in_reach_is_removed_nobody_is_there_and_a_missed_call_waits() {
+        let mut call = placed(&[(PHONE, true), (TABLET, false)]);
+        let (_, effects) = call.apply(at(1), Command::Revoked(PHONE));
+        let unavailable = [CALLER, TABLET].map(|device| ended(device, EndReason::Unavailable));
+        assert_eq!(effects, [unavailable.as_slice(), &[Effect::Missed]].concat());
+    }
+
+    #[test]
+    fn a_removal_changes_nothing_of_a_call_that_was_accepted_or_is_over() {
+        let mut over = ringing();
+        by(&mut over, 1, CALLER, Act::Cancel);
+        for mut call in [accepted(), over] {
+            let before = call.clone();
+            assert_eq!(call.apply(at(2), Command::Revoked(PHONE)), (Reply::Done, vec![]));
+            assert_eq!(call, before);
+        }
+    }
+
+    /// Ids on either side of [`CALL`].
+    const LOWER: CallId = CallId::new([0; 16]);
+    const HIGHER: CallId = CallId::new([2; 16]);
+
+    fn rings(call: CallId) -> Option<Crossing> {
+        Some(Crossing { call, up: false })
+    }
+
+    fn up(call: CallId) -> Option<Crossing> {
+        Some(Crossing { call, up: true })
+    }
+
+    #[test]
+    fn the_half_of_a_glare_that_gives_way_is_replaced_and_missed_only_if_the_other_half_comes_to_nothing() {
+        let cancel = Command::By(CALLER, Act::Cancel);
+        let replaced = [PHONE, LAPTOP].map(|device| ended(device, EndReason::Replaced));
+        let (_, effects) = ringing().apply_beside(at(1), cancel, rings(LOWER));
+        assert_eq!(effects, [replaced.as_slice(), &[Effect::MissedUnless(LOWER)]].concat());
+        for id in [LOWER, HIGHER] {
+            assert_eq!(ringing().apply_beside(at(1), cancel, up(id)).1, replaced, "the two talk");
+        }
+    }
+
+    #[test]
+    fn a_caller_who_gives_up_the_half_that_goes_on_has_cancelled() {
+        let cancel = Command::By(CALLER, Act::Cancel);
+        let (_, effects) = ringing().apply_beside(at(1), cancel, rings(HIGHER));
+        let cancelled = [PHONE, LAPTOP].map(|device| ended(device, EndReason::Cancelled));
+        assert_eq!(effects, [cancelled.as_slice(), &[Effect::MissedUnless(HIGHER)]].concat());
+    }
+
+    #[test]
+    fn whatever_ends_a_ring_it_is_not_missed_by_somebody_who_talks_to_the_caller() {
+        let missed = |effects: Vec<Effect>| {
+            let missed = |effect: &Effect| matches!(effect, Effect::Missed | Effect::MissedUnless(_));
+            effects.into_iter().filter(missed).collect::<Vec<_>>()
+        };
+        let busy = Command::By(PHONE, BUSY_HERE);
+        let lost = || {
+            let mut call = placed(&[(PHONE, true)]);
+            call.apply(at(1), Command::CallerLost);
+            call
+        };
+        let ends = [
+            (placed(&[(PHONE, true)]), at(45), Command::Sweep),
+            (placed(&[(PHONE, true)]), at(1), busy),
+            (placed(&[(PHONE, true)]), at(1), Command::Revoked(PHONE)),
+            (lost(), at(16), Command::CallerBack),
+        ];
+        for (call, now, command) in ends {
+            assert_eq!(missed(call.clone().apply(now, command).1), [Effect::Missed], "{command:?}");
+            let beside = |crossing| missed(call.clone().apply_beside(now, command, crossing).1);
+            assert_eq!(beside(up(HIGHER)), [], "{command:?}");
+            assert_eq!(beside(rings(HIGHER)), [Effect::MissedUnless(HIGHER)], "{command:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_reached_nobody_is_missed_unless_the_two_talk() {
+        assert_eq!(missed_beside(None), Some(Effect::Missed));
+        assert_eq!(missed_beside(rings(LOWER)), Some(Effect::MissedUnless(LOWER)));
+        assert_eq!(missed_beside(up(LOWER)), None);
+    }
+
+    #[test]
+    fn a_call_crosses_another_while_it_rings_or_is_up() {
+        assert_eq!(ringing().crossing(at(44)), rings(CALL));
+        assert_eq!(ringing().crossing(at(45)), None, "also when nobody has swept yet");
+        let mut call = accepted();
+        assert_eq!(call.crossing(at(1_000)), up(CALL));
+        by(&mut call, 1_000, PHONE, Act::End { reason: EndReason::HungUp });
+        assert_eq!(call.crossing(at(1_000)), None);
     }
 
     #[test]

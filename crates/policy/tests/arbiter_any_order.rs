@@ -4,7 +4,9 @@
 mod arbiter_any_order {
     use std::collections::BTreeMap;
 
-    use carillon_policy::arbiter::{Act, Command, Effect, Notice, Placed, Reply, ServerCall, State};
+    use carillon_policy::arbiter::{
+        Act, CalleeDevice, Command, Crossing, Effect, Notice, Placed, Reply, ServerCall, State,
+    };
     use carillon_wire::frame::{DeclineReason, DeclineScope, EndReason};
     use carillon_wire::{CallId, DeviceId, Millis, UnixMillis};
     use proptest::prelude::*;
@@ -41,6 +43,7 @@ mod arbiter_any_order {
             1 => Just(Command::CallerLost),
             1 => Just(Command::CallerBack),
             1 => Just(Command::SettingsRefuse),
+            1 => devices().prop_map(Command::Revoked),
             2 => Just(Command::Sweep),
         ]
     }
@@ -53,9 +56,10 @@ mod arbiter_any_order {
 
     fn place(reachable: &[bool]) -> Option<ServerCall> {
         let rung = (1..).map(device).zip(reachable.iter().copied());
+        let rung = rung.map(|(device, reachable)| CalleeDevice { device, reachable, in_call: false });
         match ServerCall::create(CallId::new([7; 16]), CALLER, rung, START.after(Millis::from_secs(45))) {
             Placed::Rings(call, _) => Some(call),
-            Placed::Unreachable(_) => None,
+            Placed::Unreachable => None,
         }
     }
 
@@ -87,7 +91,7 @@ mod arbiter_any_order {
                             prop_assert_eq!(*to, CALLER);
                             told_accepted.push(*device);
                         }
-                        Effect::Tell(_, _) | Effect::Missed => {}
+                        Effect::Tell(_, _) | Effect::Missed | Effect::MissedUnless(_) => {}
                     }
                 }
                 prop_assert!(winner.is_none() || call.accepted() == winner, "the winner changed");
@@ -115,6 +119,7 @@ mod arbiter_any_order {
                         }
                         Effect::Tell(..) => {}
                         Effect::Missed => missed += 1,
+                        Effect::MissedUnless(_) => prop_assert!(false, "no call crosses it"),
                     }
                 }
             }
@@ -151,6 +156,37 @@ mod arbiter_any_order {
                 );
                 prop_assert_eq!(kept.apply(now, command), call.apply(now, command));
                 prop_assert_eq!(&kept, &call);
+            }
+        }
+
+        #[test]
+        fn a_call_in_the_other_direction_changes_nothing_but_what_is_missed(
+            (reachable, history) in histories(),
+            up in any::<bool>(),
+            other in prop_oneof![Just(CallId::new([6; 16])), Just(CallId::new([8; 16]))],
+        ) {
+            let (mut alone, mut beside) = (place(&reachable).unwrap(), place(&reachable).unwrap());
+            let crossing = Crossing { call: other, up };
+            let mut now = START;
+            for (step, command) in history {
+                now = now.after(Millis(step));
+                let (reply, told) = alone.apply(now, command);
+                let (same, told_beside) = beside.apply_beside(now, command, Some(crossing));
+                prop_assert_eq!(reply, same);
+                let cancelled = |effect: &Effect| match *effect {
+                    Effect::Tell(device, Notice::Ended(EndReason::Replaced)) => {
+                        Some(Effect::Tell(device, Notice::Ended(EndReason::Cancelled)))
+                    }
+                    Effect::Missed | Effect::MissedUnless(_) => None,
+                    effect @ Effect::Tell(..) => Some(effect),
+                };
+                let tells = |effects: &[Effect]| effects.iter().filter_map(cancelled).collect::<Vec<_>>();
+                prop_assert_eq!(tells(&told), tells(&told_beside));
+                prop_assert!(!told_beside.contains(&Effect::Missed));
+                let missed = told.contains(&Effect::Missed) && !up;
+                prop_assert_eq!(told_beside.contains(&Effect::MissedUnless(other)), missed);
+                prop_assert_eq!(alone.rung(), beside.rung());
+                prop_assert_eq!(alone.accepted(), beside.accepted());
             }
         }
 

@@ -166,6 +166,21 @@ mod rate {
         }
 
         #[test]
+        fn looking_says_what_counting_would_and_counts_nothing(
+            quota in quotas(),
+            steps in prop::collection::vec((0..3_u8, 0..500_u64), 1..60),
+        ) {
+            let mut limiter = Limiter::new(quota, 4);
+            let mut now = NOON;
+            for (key, step) in steps {
+                now = now.after(Millis(step));
+                let passes = limiter.would_pass(&key, now);
+                prop_assert_eq!(limiter.would_pass(&key, now), passes);
+                prop_assert_eq!(limiter.check(&key, now).is_ok(), passes);
+            }
+        }
+
+        #[test]
         fn a_clock_that_jumps_never_panics_nor_locks_out_for_longer_than_the_period(
             quota in quotas(),
             moments in prop::collection::vec((0..3_u8, any::<u64>()), 1..60),

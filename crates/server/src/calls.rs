@@ -59,7 +59,7 @@ pub(crate) fn code_of(failure: &StoreError) -> Code {
 }
 
 /// What a caller may be told before anything about the callee is looked at; `Ok` with nothing to tell.
-async fn check_caller(app: &App, new: &NewCall<'_>, counted: &mut Counted) -> Result<(), ServerFrame> {
+async fn check_caller(app: &App, new: &NewCall<'_>) -> Result<(), ServerFrame> {
     let call = new.call;
     let facts = app.metrics.timed("facts", app.store.call_facts(new.caller, new.callee)).await;
     let facts = match facts {
@@ -76,24 +76,18 @@ async fn check_caller(app: &App, new: &NewCall<'_>, counted: &mut Counted) -> Re
     if new.callee == new.caller {
         return Err(error(Code::CallSelf, call));
     }
-    if !counted.calls.contains(&call) {
-        // The pair first: what it refuses does not count for the caller.
-        let now = app.clock.now();
-        app.quotas.rings_to.check(&(new.caller, new.callee), now).map_err(|wait| too_often(wait, call))?;
-        app.quotas.rings.check(&new.caller, now).map_err(|wait| too_often(wait, call))?;
-        counted.note(call);
-    }
-    Ok(())
+    let counted = app.quotas.ring(new.caller, new.callee, call, app.clock.now());
+    counted.map_err(|wait| too_often(wait, call))
 }
 
 /// Places a call. Whoever is refused, for whatever reason, gets the same frame after a delay that has nothing to do with
 /// the reason.
-pub(crate) async fn create(app: &App, new: NewCall<'_>, counted: &mut Counted) -> Answer {
+pub(crate) async fn create(app: &App, new: NewCall<'_>) -> Answer {
     let call = new.call;
     if new.boxes.iter().any(|one| one.sealed.len() > MAX_BOX_BYTES) {
         return Answer::Now(error(Code::TooLarge, call));
     }
-    if let Err(frame) = check_caller(app, &new, counted).await {
+    if let Err(frame) = check_caller(app, &new).await {
         return Answer::Now(frame);
     }
     let (now, date) = (app.clock.now(), app.clock.wall());
@@ -175,25 +169,6 @@ const fn operation(act: Act) -> &'static str {
         Act::Cancel => "cancel",
         Act::Relay { .. } => "relay",
         Act::End { .. } => "end",
-    }
-}
-
-/// The calls that a connection has counted against the quotas: one that is placed again, after `stale_devices` or because
-/// the answer was lost, is the same ring.
-#[derive(Debug, Default)]
-pub(crate) struct Counted {
-    calls: Vec<CallId>,
-}
-
-impl Counted {
-    /// More than the quota lets through at once.
-    const KEPT: usize = 16;
-
-    fn note(&mut self, call: CallId) {
-        if self.calls.len() >= Self::KEPT {
-            self.calls.remove(0);
-        }
-        self.calls.push(call);
     }
 }
 

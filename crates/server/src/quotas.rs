@@ -3,10 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use carillon_policy::rate::{
-    CHANGES_PER_ACCOUNT, KEY_FETCHES_PER_ACCOUNT, Limiter, Network, RINGS_PER_CALLER, RINGS_PER_PAIR,
-    RetryAfter, SEARCHES_PER_ACCOUNT, SIGN_INS_PER_NETWORK, SIGN_UPS_PER_NETWORK,
+    CHANGES_PER_ACCOUNT, KEY_FETCHES_PER_ACCOUNT, Limiter, Network, RING_COUNTED_ONCE, RINGS_PER_CALLER,
+    RINGS_PER_PAIR, RetryAfter, SEARCHES_PER_ACCOUNT, SIGN_INS_PER_NETWORK, SIGN_UPS_PER_NETWORK,
 };
-use carillon_wire::{AccountId, UnixMillis};
+use carillon_wire::{AccountId, CallId, UnixMillis};
 
 /// Most keys that one quota remembers; about 10 MB when full.
 const CAPACITY: usize = 100_000;
@@ -28,6 +28,10 @@ impl<K: Ord + Clone> Counted<K> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).check(key, now)
     }
 
+    fn would_pass(&self, key: &K, now: UnixMillis) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).would_pass(key, now)
+    }
+
     fn sweep(&self, now: UnixMillis) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).sweep(now);
     }
@@ -46,10 +50,11 @@ pub struct Quotas {
     pub key_fetches: Counted<AccountId>,
     /// Changes of the own account.
     pub changes: Counted<AccountId>,
-    /// Rings by one account.
-    pub rings: Counted<AccountId>,
-    /// Rings by one account (the first) to another.
-    pub rings_to: Counted<(AccountId, AccountId)>,
+    rings: Counted<AccountId>,
+    /// The first account rings the other.
+    rings_to: Counted<(AccountId, AccountId)>,
+    /// Rings that were counted.
+    known_rings: Counted<(AccountId, AccountId, CallId)>,
 }
 
 impl Default for Quotas {
@@ -62,11 +67,34 @@ impl Default for Quotas {
             changes: Counted::new(CHANGES_PER_ACCOUNT),
             rings: Counted::new(RINGS_PER_CALLER),
             rings_to: Counted::new(RINGS_PER_PAIR),
+            known_rings: Counted::new(RING_COUNTED_ONCE),
         }
     }
 }
 
 impl Quotas {
+    /// Counts a ring, once for each call id: one that is placed again, after `stale_devices` or on a new connection
+    /// because the answer was lost, is the same ring.
+    ///
+    /// # Errors
+    /// [`RetryAfter`] when it is too often; it is not counted then.
+    pub fn ring(
+        &self,
+        caller: AccountId,
+        callee: AccountId,
+        call: CallId,
+        now: UnixMillis,
+    ) -> Result<(), RetryAfter> {
+        let ring = (caller, callee, call);
+        if !self.known_rings.would_pass(&ring, now) {
+            return Ok(());
+        }
+        // The pair first: what it refuses does not count for the caller.
+        self.rings_to.check(&(caller, callee), now)?;
+        self.rings.check(&caller, now)?;
+        self.known_rings.check(&ring, now)
+    }
+
     /// Forgets whoever has their whole quota again: an address is not kept longer than it is needed.
     pub fn sweep(&self, now: UnixMillis) {
         self.sign_ups.sweep(now);
@@ -76,5 +104,6 @@ impl Quotas {
         self.changes.sweep(now);
         self.rings.sweep(now);
         self.rings_to.sweep(now);
+        self.known_rings.sweep(now);
     }
 }

@@ -18,7 +18,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-use carillon_policy::arbiter::{self, Act, Effect, Notice, Placed, Reply, ServerCall};
+use carillon_policy::arbiter::{self, Act, CalleeDevice, Effect, Notice, Placed, Reply, ServerCall};
 use carillon_wire::UnixMillis;
 use carillon_wire::frame::{DeclineScope, Media};
 use carillon_wire::payload::{HangUpReason, Payload};
@@ -189,15 +189,28 @@ impl World {
         self.network.insert(Packet::Act(device, id, act));
     }
 
-    fn serve(&mut self, from: DeviceId, id: CallId, act: Act) {
-        let reply = match self.server.get_mut(&id) {
-            Some(call) => {
-                let (reply, effects) = call.apply(NOW, arbiter::Command::By(from, act));
-                self.tell(id, effects);
-                reply
-            }
-            None => Reply::Error(carillon_wire::Code::CallUnknown),
+    /// Lets a call at the server take a command, beside the one in the other direction.
+    fn command(
+        &mut self,
+        scene: &Scene,
+        id: CallId,
+        now: UnixMillis,
+        command: arbiter::Command,
+    ) -> Option<Reply> {
+        let plan = scene.plan(id)?;
+        let crosses = |other: &&Plan| {
+            (scene.account(other.caller), other.callee) == (plan.callee, scene.account(plan.caller))
         };
+        let other = scene.plans.iter().find(crosses).and_then(|other| self.server.get(&other.id));
+        let crossing = other.and_then(|other| other.crossing(now));
+        let (reply, effects) = self.server.get_mut(&id)?.apply_beside(now, command, crossing);
+        self.tell(id, effects);
+        Some(reply)
+    }
+
+    fn serve(&mut self, scene: &Scene, from: DeviceId, id: CallId, act: Act) {
+        let reply = self.command(scene, id, NOW, arbiter::Command::By(from, act));
+        let reply = reply.unwrap_or(Reply::Error(carillon_wire::Code::CallUnknown));
         match act {
             Act::Ringing | Act::Accept if reply != Reply::Done => {
                 self.network.insert(Packet::Reply(from, id, reply));
@@ -211,27 +224,37 @@ impl World {
         }
     }
 
+    /// For all that the server knows.
+    fn is_in_call(&self, device: DeviceId) -> bool {
+        self.server.values().any(|call| match call.state() {
+            arbiter::State::Accepted(winner) => winner == device || call.caller() == device,
+            arbiter::State::Ringing | arbiter::State::Ended { .. } => false,
+        })
+    }
+
     fn tell(&mut self, id: CallId, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Tell(device, notice) => {
                     self.network.insert(Packet::Notice(device, id, notice));
                 }
-                Effect::Missed => {}
+                Effect::Missed | Effect::MissedUnless(_) => {}
             }
         }
     }
 
     fn create(&mut self, scene: &Scene, plan: Plan) {
+        let callee = scene.devices.iter().filter(|(account, _)| *account == plan.callee);
+        let callee: Vec<_> = callee
+            .map(|&(_, device)| CalleeDevice { device, reachable: true, in_call: self.is_in_call(device) })
+            .collect();
         if let Entry::Vacant(place) = self.server.entry(plan.id) {
-            let rung = scene.devices.iter().filter(|(account, _)| *account == plan.callee);
-            let rung = rung.map(|(_, device)| (*device, true));
-            match ServerCall::create(plan.id, plan.caller, rung, EXPIRY) {
+            match ServerCall::create(plan.id, plan.caller, callee, EXPIRY) {
                 Placed::Rings(call, effects) => {
                     place.insert(call);
                     self.tell(plan.id, effects);
                 }
-                Placed::Unreachable(_) => return,
+                Placed::Unreachable => return,
             }
         }
         self.network.insert(Packet::Created(plan.id));
@@ -269,7 +292,7 @@ impl World {
                     self.create(scene, plan);
                 }
             }
-            Packet::Act(from, id, act) => self.serve(from, id, act),
+            Packet::Act(from, id, act) => self.serve(scene, from, id, act),
             Packet::Created(id) => {
                 if let Some(plan) = scene.plan(id) {
                     let created = Signal::Created { expires_in: Millis::from_secs(60) };
@@ -457,8 +480,7 @@ impl Model for Scene {
                 world.feed(device, id, Input::Transport(dtls(other)));
             }
             Action::Expire(id) => {
-                let (_, effects) = world.server.get_mut(&id)?.apply(EXPIRY, arbiter::Command::Sweep);
-                world.tell(id, effects);
+                world.command(self, id, EXPIRY, arbiter::Command::Sweep)?;
             }
         }
         if !self.whole {

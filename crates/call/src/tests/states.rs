@@ -241,6 +241,8 @@ const TAIL: &str = "
 
 `crates/call/src/calls.rs` settles them; its head has the table. One call is on, one waits as a banner, a third is
 declined as busy; of two calls between the same accounts at once (glare) the one with the lower id goes on by itself.
+The server rings a second caller only on the devices of an account that are in a call, while their lines are up
+(`PROTOCOL.md`, section 6).
 ";
 
 #[test]

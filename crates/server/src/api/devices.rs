@@ -66,9 +66,8 @@ pub(super) async fn revoke(
     device: Segment,
 ) -> Result<StatusCode> {
     let device = device.device()?;
-    if !app.store.revoke_device(me.account, device, app.clock.now()).await? {
-        return Err(Code::DeviceUnknown.into());
-    }
+    let revoked = app.store.revoke_device(me.account, device, app.clock.now()).await?;
+    app.follow_up(&revoked.ok_or(Code::DeviceUnknown)?);
     kick(&app, device).await;
     tell(&app, me.account, &[Topic::Devices]).await;
     Ok(StatusCode::NO_CONTENT)

@@ -15,7 +15,7 @@ use super::hello::Greeted;
 use super::socket::{End, Socket};
 use crate::app::Shared;
 use crate::bus::{Line, Waiting};
-use crate::calls::{Counted, Sender, code_of, spans};
+use crate::calls::{Sender, code_of, spans};
 use crate::net::stopped;
 use crate::store::{Connected, Connection, Mail, Parting};
 
@@ -35,7 +35,6 @@ pub(super) struct Session<'a> {
     /// What was last shown of each watched account.
     pub(super) watched: BTreeMap<AccountId, Option<bool>>,
     pub(super) limiter: Limiter<()>,
-    pub(super) counted: Counted,
     /// Replies that wait for their time, each with its moment.
     pub(super) later: Vec<(Instant, Numbered<ServerFrame>)>,
     connection: Connection,
@@ -65,7 +64,6 @@ pub(super) async fn run(app: Shared, socket: &mut Socket, greeted: Greeted) -> E
         proto,
         watched: BTreeMap::new(),
         limiter: Limiter::new(FRAMES_PER_CONNECTION, 1),
-        counted: Counted::default(),
         later: Vec::new(),
         connection,
         sent: after,

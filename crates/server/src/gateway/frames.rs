@@ -81,7 +81,7 @@ impl Session<'_> {
             ClientFrame::Create { call, callee, media, expires_in, boxes } => {
                 let (caller, device) = (self.sender.account, self.sender.device);
                 let new = NewCall { call, caller, device, callee, media, expires_in, boxes: &boxes };
-                match calls::create(&self.app, new, &mut self.counted).await {
+                match calls::create(&self.app, new).await {
                     Answer::Now(frame) => Some(frame),
                     Answer::After(delay, frame) => {
                         self.later.push((received + delay, Numbered { reference, frame }));

@@ -4,10 +4,12 @@
 //! in one transaction that holds the write lock. What the arbiter wants told goes into mailboxes in the same
 //! transaction, so a crash leaves either all of it or nothing.
 
+mod crossing;
 mod rows;
 
 use carillon_policy::arbiter::{
-    Act, Command, Effect, Notice, Placed as Verdict, Reply, ServerCall, State, ring_until,
+    Act, CalleeDevice, Command, Effect, Notice, Placed as Verdict, Reply, ServerCall, State, missed_beside,
+    ring_until,
 };
 use carillon_policy::decision::{Decision, RefuseReason, may_ring};
 use carillon_wire::frame::{BoxFor, CallerInfo, EndReason, Event, Media};
@@ -19,7 +21,7 @@ use sqlx::SqliteConnection;
 use self::rows::{CallRow, Found};
 use super::mailbox::{self, Urgency, post};
 use super::missed::insert_missed;
-use super::presence::{NodeId, reachable, standing};
+use super::presence::{NodeId, connected, reachable, standing};
 use super::row::{Columns, ToBytes, integer};
 use super::{Result, SqliteStore, dispatch};
 
@@ -206,6 +208,25 @@ pub(super) async fn command(
     Ok(())
 }
 
+/// Lets the calls that ring on a device go on without it: it was removed.
+pub(super) async fn go_on_without(
+    tx: &mut SqliteConnection,
+    device: DeviceId,
+    now: UnixMillis,
+    aftermath: &mut Aftermath,
+) -> Result<()> {
+    let ringing = sqlx::query(
+        "SELECT c.id FROM rung r JOIN calls c ON c.id = r.call AND c.state = 'ringing' WHERE r.device = ?1",
+    )
+    .bind(device.bytes())
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in ringing {
+        command(tx, row.call("id")?, Command::Revoked(device), now, aftermath).await?;
+    }
+    Ok(())
+}
+
 async fn apply(
     tx: &mut SqliteConnection,
     row: &mut CallRow,
@@ -215,11 +236,19 @@ async fn apply(
     aftermath: &mut Aftermath,
 ) -> Result<Reply> {
     let before = row.call.clone();
-    let (mut reply, effects) = row.call.apply(now, command);
+    let (mut reply, mut effects) = row.call.apply(now, command);
+    // The other direction is looked at only where it makes a difference.
+    if effects.contains(&Effect::Missed)
+        && let Some(crossing) = crossing::find(tx, row.caller, row.callee, now).await?
+    {
+        row.call = before.clone();
+        (reply, effects) = row.call.apply_beside(now, command, Some(crossing));
+    }
     rows::save(tx, &before, &row.call, now).await?;
     for effect in effects {
         match effect {
-            Effect::Missed => missed(tx, row, MissedKind::Missed, aftermath).await?,
+            Effect::Missed => missed(tx, row, aftermath).await?,
+            Effect::MissedUnless(other) => crossing::wait_for(tx, row.call.call(), other).await?,
             Effect::Tell(device, Notice::Relay { from, seq }) => {
                 reply = relay(tx, row, (device, from, seq), enclosure, now, aftermath).await?;
             }
@@ -234,7 +263,12 @@ async fn apply(
         match row.call.state() {
             State::Ringing => {}
             State::Accepted(_) => aftermath.outcomes.push(Outcome::Accepted),
-            State::Ended { reason, .. } => aftermath.outcomes.push(Outcome::Ended(reason)),
+            State::Ended { reason, accepted, .. } => {
+                if accepted.is_none() {
+                    crossing::came_to_nothing(tx, row.call.call(), aftermath).await?;
+                }
+                aftermath.outcomes.push(Outcome::Ended(reason));
+            }
         }
     }
     aftermath.sooner(row.call.deadline());
@@ -279,28 +313,26 @@ async fn relay(
     Ok(Reply::Done)
 }
 
-async fn missed(
-    tx: &mut SqliteConnection,
-    row: &CallRow,
-    kind: MissedKind,
-    aftermath: &mut Aftermath,
-) -> Result<()> {
-    insert_missed(tx, row.callee, row.caller, row.media, kind, row.placed_at).await?;
+async fn missed(tx: &mut SqliteConnection, row: &CallRow, aftermath: &mut Aftermath) -> Result<()> {
+    insert_missed(tx, row.callee, row.caller, row.media, MissedKind::Missed, row.placed_at).await?;
     aftermath.missed.push(row.callee);
     Ok(())
 }
 
-/// One of the callee's devices: can it be reached, and is there room in its mailbox?
+/// The callee's devices. One whose mailbox is full can't be reached; one whose line is lost can't show a second caller,
+/// even though its call may go on without the server.
 async fn callee_devices(
     tx: &mut SqliteConnection,
     callee: AccountId,
     node: NodeId,
     now: UnixMillis,
-) -> Result<Vec<(DeviceId, bool)>> {
+) -> Result<Vec<CalleeDevice>> {
     let rows = sqlx::query(concat!(
         "SELECT d.id, (SELECT count(*) FROM mailbox m WHERE m.device = d.id) AS depth, ",
         reachable!(),
-        " AS reachable FROM devices d WHERE d.account = ?3 AND d.revoked_at IS NULL ORDER BY d.id"
+        " AS reachable, (EXISTS (SELECT 1 FROM calls c WHERE c.id = d.in_call AND c.state = 'accepted') AND ",
+        connected!(),
+        ") AS in_call FROM devices d WHERE d.account = ?3 AND d.revoked_at IS NULL ORDER BY d.id"
     ))
     .bind(node.0.as_slice())
     .bind(integer(now.0))
@@ -310,14 +342,18 @@ async fn callee_devices(
     rows.iter()
         .map(|row| {
             let room = row.number("depth")? < MAX_MAILBOX as u64;
-            Ok((row.device("id")?, row.flag("reachable")? && room))
+            Ok(CalleeDevice {
+                device: row.device("id")?,
+                reachable: row.flag("reachable")? && room,
+                in_call: row.flag("in_call")?,
+            })
         })
         .collect()
 }
 
-fn is_for_exactly(boxes: &[BoxFor], devices: &[(DeviceId, bool)]) -> bool {
+fn is_for_exactly(boxes: &[BoxFor], devices: &[CalleeDevice]) -> bool {
     boxes.len() == devices.len()
-        && devices.iter().all(|(device, _)| boxes.iter().any(|one| one.device == *device))
+        && devices.iter().all(|device| boxes.iter().any(|one| one.device == device.device))
 }
 
 async fn caller_info(
@@ -352,7 +388,7 @@ async fn place(
     }
     let devices = callee_devices(tx, new.callee, node, now).await?;
     if !is_for_exactly(new.boxes, &devices) {
-        let devices = devices.into_iter().map(|(device, _)| device).collect();
+        let devices = devices.into_iter().map(|one| one.device).collect();
         return Ok((Created::Stale(devices), aftermath));
     }
     let decision = match standing(tx, new.caller, new.callee, node, now).await? {
@@ -376,10 +412,16 @@ async fn place(
     };
     let expires_at = ring_until(now, new.expires_in);
     match ServerCall::create(new.call, new.device, devices, expires_at) {
-        Verdict::Unreachable(_) => {
+        Verdict::Unreachable => {
             rows::insert_refused(tx, new, now, date).await?;
-            insert_missed(tx, new.callee, new.caller, new.media, MissedKind::Missed, date).await?;
-            aftermath.missed.push(new.callee);
+            match missed_beside(crossing::find(tx, new.caller, new.callee, now).await?) {
+                Some(Effect::Missed) => {
+                    insert_missed(tx, new.callee, new.caller, new.media, MissedKind::Missed, date).await?;
+                    aftermath.missed.push(new.callee);
+                }
+                Some(Effect::MissedUnless(other)) => crossing::wait_for(tx, new.call, other).await?,
+                Some(Effect::Tell(..)) | None => {}
+            }
             aftermath.outcomes.push(Outcome::Unreachable);
             Ok((Created::Refused, aftermath))
         }

@@ -7,6 +7,7 @@ use carillon_wire::{AccountId, Bytes32, DeviceId, Millis, UnixMillis};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
+use super::calls::{self, Aftermath};
 use super::row::{Columns, ToBytes, integer};
 use super::{Result, SqliteStore, dispatch};
 
@@ -169,12 +170,17 @@ dispatch! {
     /// [`StoreError`](super::StoreError) when the store fails.
     pub async fn device_keys(&self, account: AccountId) -> Result<Option<DeviceKeys>>;
 
-    /// Removes a device of an account: its sessions end, its mailbox and name are forgotten. `false` if the account
-    /// has no such device (any more).
+    /// Removes a device of an account: its sessions end, its mailbox and name are forgotten, and calls that ring on it
+    /// go on without it. `None` if the account has no such device (any more).
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError) when the store fails.
-    pub async fn revoke_device(&self, account: AccountId, device: DeviceId, now: UnixMillis) -> Result<bool>;
+    pub async fn revoke_device(
+        &self,
+        account: AccountId,
+        device: DeviceId,
+        now: UnixMillis,
+    ) -> Result<Option<Aftermath>>;
 
     /// Notes, to the day, that a device was connected.
     ///
@@ -358,7 +364,7 @@ impl SqliteStore {
         account: AccountId,
         device: DeviceId,
         now: UnixMillis,
-    ) -> Result<bool> {
+    ) -> Result<Option<Aftermath>> {
         let mut tx = self.write().await?;
         // Its tokens stay until they run out, so that they can be answered with the right code; they count no longer.
         let revoked = sqlx::query(
@@ -371,10 +377,12 @@ impl SqliteStore {
         .execute(&mut *tx)
         .await?;
         if revoked.rows_affected() == 0 {
-            return Ok(false);
+            return Ok(None);
         }
+        let mut aftermath = Aftermath::default();
+        calls::go_on_without(&mut tx, device, now, &mut aftermath).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(aftermath))
     }
 
     pub(super) async fn seen(&self, device: DeviceId, now: UnixMillis) -> Result<()> {

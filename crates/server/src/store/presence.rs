@@ -96,7 +96,8 @@ dispatch! {
     pub async fn bury_nodes(&self, own: NodeId, now: UnixMillis) -> Result<Aftermath>;
 
     /// Notes that a device has connected, and what that means for calls that ring from it or on it. `resume` is the
-    /// last number that it has handled. `None` if there is no such device (any more).
+    /// last number that it has handled; one that has handled nothing yet has begun anew, and is in no call. `None` if
+    /// there is no such device (any more).
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError) when the store fails.
@@ -150,11 +151,18 @@ dispatch! {
     pub async fn next_grace(&self, now: UnixMillis) -> Result<Option<UnixMillis>>;
 }
 
+/// SQL: whether the line of the device `d` is up, with the own node as `?1` and the moment as `?2`.
+macro_rules! connected {
+    () => {
+        "(d.node = ?1 OR EXISTS (SELECT 1 FROM nodes n WHERE n.id = d.node AND n.lease_until > ?2))"
+    };
+}
+pub(super) use connected;
+
 /// SQL: whether the device `d` can be reached, with the own node as `?1` and the moment as `?2`.
 macro_rules! reachable {
     () => {
-        "(d.revoked_at IS NULL AND (d.reachable_until > ?2 OR d.node = ?1 \
-         OR EXISTS (SELECT 1 FROM nodes n WHERE n.id = d.node AND n.lease_until > ?2)))"
+        concat!("(d.revoked_at IS NULL AND (d.reachable_until > ?2 OR ", connected!(), "))")
     };
 }
 pub(super) use reachable;
@@ -298,12 +306,13 @@ impl SqliteStore {
         // from its own, so that it does not drop what is new.
         let row = sqlx::query(
             "UPDATE devices SET node = ?2, connection = connection + 1, reachable_until = 0, \
-             mail_seq = max(mail_seq, ?3), mail_dropped = max(mail_dropped, iif(mail_seq < ?3, ?3 + 1, 0)) \
-             WHERE id = ?1 AND revoked_at IS NULL RETURNING connection, mail_dropped",
+             mail_seq = max(mail_seq, ?3), mail_dropped = max(mail_dropped, iif(mail_seq < ?3, ?3 + 1, 0)), \
+             in_call = iif(?4, in_call, NULL) WHERE id = ?1 AND revoked_at IS NULL RETURNING connection, mail_dropped",
         )
         .bind(device.bytes())
         .bind(node.0.as_slice())
         .bind(handled)
+        .bind(resume.is_some())
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else { return Ok(None) };

@@ -22,6 +22,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "accounts", include_str!("../../migrations/0001_accounts.sql")),
     (2, "calls", include_str!("../../migrations/0002_calls.sql")),
+    (3, "talking", include_str!("../../migrations/0003_talking.sql")),
 ];
 
 /// Where and how to open the database.

@@ -7,7 +7,9 @@ use carillon_wire::limits::{CALLER_GRACE, DEVICE_GRACE};
 use carillon_wire::rest::MissedKind;
 use carillon_wire::{CallId, Code, Millis};
 
-use crate::support::{Client, Device, Pair, Reply, SharedServer, TestServer, boxed, create, create_with};
+use crate::support::{
+    Client, Device, Pair, Reply, SharedServer, TestServer, ask, boxed, create, create_with,
+};
 
 const CALL: CallId = CallId::new([1; 16]);
 
@@ -176,6 +178,35 @@ async fn it_is_busy_when_every_device_is() {
     assert_eq!(ada.all_frames().await, [], "the laptop still rings");
     assert_eq!(laptop.asks(busy).await, Reply::Done);
     hears_end(&mut ada, EndReason::Busy).await;
+}
+
+#[tokio::test]
+async fn a_device_that_is_removed_while_it_rings_is_not_waited_for() {
+    let pair = Pair::new().await;
+    let (mut ada, mut phone, mut laptop) = ringing(&pair).await;
+    assert_eq!(phone.asks(decline(DeclineReason::Busy, DeclineScope::Device)).await, Reply::Done);
+    let path = format!("/v1/devices/{}", pair.laptop.device);
+    assert_eq!(ask(&pair.server, &pair.phone, "DELETE", &path, "").await.0, 204);
+    hears_end(&mut ada, EndReason::Busy).await;
+    assert_eq!(laptop.refused().await, Code::DeviceRevoked);
+    assert_eq!(missed(&pair.server, &pair.phone, MissedKind::Missed).await, 1);
+}
+
+#[tokio::test]
+async fn of_two_who_call_each_other_neither_has_missed_the_other() {
+    let pair = Pair::new().await;
+    let (mut ada, mut phone, _) = ringing(&pair).await;
+    let back = CallId::new([2; 16]);
+    assert_eq!(phone.asks(create(back, &[&pair.ada])).await, Reply::Created);
+    assert!(matches!(ada.event().await, Event::Ring { call, .. } if call == back));
+    assert_eq!(phone.asks(ClientFrame::Cancel { call: back }).await, Reply::Done);
+    hears(&mut ada, Event::Ended { call: back, reason: EndReason::Replaced }).await;
+    assert_eq!(phone.asks(accept(7)).await, Reply::Accepted);
+    assert!(matches!(ada.event().await, Event::Accepted { .. }));
+    assert_eq!(ada.asks(end()).await, Reply::Done);
+    for person in [&pair.ada, &pair.phone] {
+        assert_eq!(missed(&pair.server, person, MissedKind::Missed).await, 0);
+    }
 }
 
 #[tokio::test]

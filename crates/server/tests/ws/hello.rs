@@ -62,7 +62,7 @@ async fn a_revoked_device_and_a_suspended_account_are_told_so() {
     let ada = server.somebody("ada").await;
     let grace = server.somebody("grace").await;
     let now = server.hands.date();
-    assert!(server.store().revoke_device(ada.account, ada.device, now).await.unwrap());
+    assert!(server.store().revoke_device(ada.account, ada.device, now).await.unwrap().is_some());
     let mut client = hello_as(&server, &ada, PROTOCOL, &server.authority()).await;
     assert_eq!(client.refused().await, Code::DeviceRevoked);
     let handle = Handle::parse("grace").unwrap();

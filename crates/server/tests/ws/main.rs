@@ -24,6 +24,8 @@ mod restart;
 #[cfg(test)]
 mod rights;
 #[cfg(test)]
+mod second_caller;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod unhappy;

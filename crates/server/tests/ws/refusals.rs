@@ -147,6 +147,25 @@ async fn the_fifth_ring_to_the_same_person_must_wait() {
 }
 
 #[tokio::test]
+async fn a_create_that_is_sent_again_on_a_new_connection_is_the_same_ring() {
+    let pair = Pair::new().await;
+    let (mut ada, _phone, _laptop) = pair.connect().await;
+    let yesterdays = [&pair.phone];
+    for id in 1..=4 {
+        let stale = ada.asks(create(number(id), &yesterdays)).await;
+        assert!(matches!(stale, Reply::Other(ServerFrame::StaleDevices { .. })), "{stale:?}");
+        ada = pair.server.connect(&pair.ada).await;
+        assert_eq!(ada.asks(create(number(id), &pair.callee())).await, Reply::Created);
+        ada = pair.server.connect(&pair.ada).await;
+        assert_eq!(ada.asks(create(number(id), &pair.callee())).await, Reply::Created);
+    }
+    assert_eq!(ada.asks(create(number(5), &pair.callee())).await, Reply::Error(Code::RateLimited));
+    ada = pair.server.connect(&pair.ada).await;
+    assert_eq!(ada.asks(create(number(5), &pair.callee())).await, Reply::Error(Code::RateLimited));
+    assert_eq!(ada.asks(create(number(4), &pair.callee())).await, Reply::Created, "it was let through");
+}
+
+#[tokio::test]
 async fn the_rollout_decides_who_may_place_calls() {
     let pair = Pair::new().await;
     let (mut ada, mut phone, _) = pair.connect().await;

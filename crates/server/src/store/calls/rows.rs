@@ -167,8 +167,15 @@ pub(super) async fn save(
             save_rung(tx, after.call(), *device, *rung).await?;
         }
     }
+    for device in before.rung().keys().filter(|device| !after.rung().contains_key(*device)) {
+        sqlx::query("DELETE FROM rung WHERE call = ?1 AND device = ?2")
+            .bind(after.call().as_bytes().as_slice())
+            .bind(device.bytes())
+            .execute(&mut *tx)
+            .await?;
+    }
     match (before.state(), after.state()) {
-        (State::Ringing, State::Accepted(winner)) => accept(tx, after.call(), winner, now).await,
+        (State::Ringing, State::Accepted(winner)) => accept(tx, after, winner, now).await,
         (one, other) if one != other => end(tx, after, now).await,
         _ if before.caller_lost_at() != after.caller_lost_at() => save_deadline(tx, after).await,
         _ => Ok(()),
@@ -176,7 +183,13 @@ pub(super) async fn save(
 }
 
 /// One accept wins, by this one statement: also against whatever may have come between the reading and the writing.
-async fn accept(tx: &mut SqliteConnection, call: CallId, winner: DeviceId, now: UnixMillis) -> Result<()> {
+async fn accept(
+    tx: &mut SqliteConnection,
+    call: &ServerCall,
+    winner: DeviceId,
+    now: UnixMillis,
+) -> Result<()> {
+    let (call, caller) = (call.call(), call.caller());
     let won = sqlx::query(
         "UPDATE calls SET state = 'accepted', accepted_by = ?2, caller_lost_at = NULL, deadline = NULL, \
          forget_at = ?4 WHERE id = ?1 AND state = 'ringing' AND expires_at > ?3 RETURNING id",
@@ -185,9 +198,18 @@ async fn accept(tx: &mut SqliteConnection, call: CallId, winner: DeviceId, now: 
     .bind(winner.bytes())
     .bind(integer(now.0))
     .bind(integer(now.after(ACCEPTED_KEPT).0))
-    .fetch_optional(tx)
+    .fetch_optional(&mut *tx)
     .await?;
-    won.map(drop).ok_or(StoreError::Busy)
+    if won.is_none() {
+        return Err(StoreError::Busy);
+    }
+    sqlx::query("UPDATE devices SET in_call = ?1 WHERE id IN (?2, ?3)")
+        .bind(call.bytes())
+        .bind(caller.bytes())
+        .bind(winner.bytes())
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 async fn end(tx: &mut SqliteConnection, call: &ServerCall, now: UnixMillis) -> Result<()> {
