@@ -125,6 +125,7 @@ pub(crate) struct Connection {
 struct Local {
     track: Arc<TrackLocalStaticRTP>,
     source: u32,
+    repair: u32,
 }
 
 impl Connection {
@@ -136,6 +137,9 @@ impl Connection {
         received: &AudioReceiver,
     ) -> Result<(Self, mpsc::UnboundedReceiver<FromStack>, Seen), ConnectionError> {
         let (witness, seen) = Witness::new().map_err(|error| Error::Crypto(error.to_string()))?;
+        let [audio_source, audio_repair, video_source, video_repair] = sources(&witness)?;
+        counters.repair.source.store(audio_source, Ordering::Relaxed);
+        counters.repair.repair.store(audio_repair, Ordering::Relaxed);
         let guard = Arc::new(Guard::new(Arc::clone(counters), config.timings.check));
         let tasks = Arc::new(Tasks::default());
         let generation = Arc::new(AtomicU32::new(0));
@@ -152,23 +156,19 @@ impl Connection {
             .build()
             .await?;
         let stack: Arc<dyn PeerConnection> = Arc::new(stack);
-        let mut sources = [0_u8; 16];
-        witness.random().fill(&mut sources).map_err(|error| Error::Crypto(error.to_string()))?;
-        let source = |at: usize| {
-            let bytes = sources.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-            u32::from_be_bytes(bytes)
-        };
         let local = |kind, source, repair| Local {
             track: Arc::new(TrackLocalStaticRTP::new(engine::track(kind, source, repair))),
             source,
+            repair,
         };
-        let audio = local(RtpCodecKind::Audio, source(0), source(4));
-        let video = local(RtpCodecKind::Video, source(8), source(12));
+        let audio = local(RtpCodecKind::Audio, audio_source, audio_repair);
+        let video = local(RtpCodecKind::Video, video_source, video_repair);
         let init = RTCDataChannelInit { negotiated: Some(CHANNEL), ..Default::default() };
         let audio_sender = match config.role {
             Role::Caller => {
                 let sender = stack.add_track(Arc::clone(&audio.track) as _).await?;
                 stack.add_track(Arc::clone(&video.track) as _).await?;
+                offer_all_codecs(&stack).await?;
                 Some(sender)
             }
             Role::Callee => None,
@@ -202,7 +202,7 @@ impl Connection {
             self.stack.restart_ice().await?;
         }
         let offer = self.stack.create_offer(None).await?;
-        let description = sdp::describe(&offer.sdp)?;
+        let description = sdp::describe(&offer.sdp, (self.audio.source, self.audio.repair))?;
         self.stack.set_local_description(offer).await?;
         Ok(description)
     }
@@ -217,6 +217,8 @@ impl Connection {
         let accepted = sdp::accept(description)?;
         let sources: HashSet<_> = sdp::sources(&accepted).collect();
         *self.counters.declared() = sources;
+        let repair = sdp::repair_of_opus(&accepted).unwrap_or(0);
+        self.counters.repair.payload_type.store(repair, Ordering::Release);
         match kind {
             SdpKind::Answer => {
                 self.stack.set_remote_description(RTCSessionDescription::answer(accepted)?).await?;
@@ -231,7 +233,7 @@ impl Connection {
                     self.stack.add_track(Arc::clone(&self.video.track) as _).await?;
                 }
                 let answer = self.stack.create_answer(None).await?;
-                let description = sdp::describe(&answer.sdp)?;
+                let description = sdp::describe(&answer.sdp, (self.audio.source, self.audio.repair))?;
                 self.stack.set_local_description(answer).await?;
                 Ok(Some(description))
             }
@@ -342,6 +344,29 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.tasks.abort();
     }
+}
+
+/// A track would have its own codec offered and no other.
+async fn offer_all_codecs(stack: &Arc<dyn PeerConnection>) -> Result<(), Error> {
+    for transceiver in stack.get_transceivers().await {
+        let kind = match transceiver.sender().await? {
+            Some(sender) => sender.track().kind().await,
+            None => continue,
+        };
+        transceiver.set_codec_preferences(engine::codecs(kind)).await?;
+    }
+    Ok(())
+}
+
+/// Four sources, drawn at random (RFC 3550, section 8.1).
+fn sources(witness: &Witness) -> Result<[u32; 4], Error> {
+    let mut sources = [0; 4];
+    for source in &mut sources {
+        let mut bytes = [0; 4];
+        witness.random().fill(&mut bytes).map_err(|error| Error::Crypto(error.to_string()))?;
+        *source = u32::from_be_bytes(bytes);
+    }
+    Ok(sources)
 }
 
 async fn read_data(data: Arc<dyn DataChannel>, sender: mpsc::UnboundedSender<FromStack>) {

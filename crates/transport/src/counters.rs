@@ -1,7 +1,7 @@
 //! What the parts of a connection count, without locks. [`Stats`](crate::Stats) is the snapshot.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,27 @@ pub(crate) struct Counters {
     pub(crate) audio: Mutex<AudioCounts>,
     /// What the other side can receive at most; 0: it has not said.
     pub(crate) limit: AtomicU32,
+    pub(crate) repair: AudioRepair,
+}
+
+/// The retransmission stream of our audio (RFC 4588). The stack knows such streams for video alone, so it is described
+/// and announced by us.
+#[derive(Debug, Default)]
+pub(crate) struct AudioRepair {
+    /// The source of our audio, and that of its repair; 0 before they are drawn.
+    pub(crate) source: AtomicU32,
+    pub(crate) repair: AtomicU32,
+    /// What was agreed for it; 0: nothing was.
+    pub(crate) payload_type: AtomicU8,
+}
+
+impl AudioRepair {
+    /// Source and payload type of the repair of this source, if it is our audio and repair was agreed.
+    pub(crate) fn of(&self, source: u32) -> Option<(u32, u8)> {
+        let payload_type = self.payload_type.load(Ordering::Acquire);
+        let ours = source == self.source.load(Ordering::Relaxed);
+        (ours && payload_type != 0).then(|| (self.repair.load(Ordering::Relaxed), payload_type))
+    }
 }
 
 /// What is known of the audio in both directions.
@@ -81,6 +102,7 @@ impl Counters {
             declared: Mutex::default(),
             audio: Mutex::default(),
             limit: AtomicU32::new(0),
+            repair: AudioRepair::default(),
         }
     }
 
@@ -102,7 +124,9 @@ impl Counters {
     }
 
     pub(crate) fn micros(&self, now: Instant) -> u64 {
-        u64::try_from(now.saturating_duration_since(self.start).as_micros()).unwrap_or(u64::MAX).saturating_add(1)
+        u64::try_from(now.saturating_duration_since(self.start).as_micros())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1)
     }
 
     pub(crate) fn hear(&self, now: Instant) {

@@ -50,15 +50,10 @@ const VIDEO: [(&str, &str, u8, u8); 2] = [
 /// None that depends on anything but this code.
 pub(crate) fn media() -> Result<MediaEngine, Error> {
     let mut engine = MediaEngine::default();
-    let (mime, parameters) = OPUS;
-    engine.register_codec(codec(mime, 48_000, 2, parameters, &[("nack", "")], 111), RtpCodecKind::Audio)?;
-    engine.register_codec(codec("audio/rtx", 48_000, 2, "apt=111", &[], 112), RtpCodecKind::Audio)?;
-    for (mime, parameters, payload_type, repair) in VIDEO {
-        let feedback = [("transport-cc", ""), ("ccm", "fir"), ("nack", ""), ("nack", "pli")];
-        let video = codec(mime, 90_000, 0, parameters, &feedback, payload_type);
-        engine.register_codec(video, RtpCodecKind::Video)?;
-        let apt = format!("apt={payload_type}");
-        engine.register_codec(codec("video/rtx", 90_000, 0, &apt, &[], repair), RtpCodecKind::Video)?;
+    for kind in [RtpCodecKind::Audio, RtpCodecKind::Video] {
+        for codec in codecs(kind) {
+            engine.register_codec(codec, kind)?;
+        }
     }
     for (uri, kind) in
         [(MID, RtpCodecKind::Audio), (MID, RtpCodecKind::Video), (TRANSPORT_CC, RtpCodecKind::Video)]
@@ -67,6 +62,29 @@ pub(crate) fn media() -> Result<MediaEngine, Error> {
         engine.register_header_extension(extension, kind, None)?;
     }
     Ok(engine)
+}
+
+/// What is offered, in the order of preference.
+pub(crate) fn codecs(kind: RtpCodecKind) -> Vec<RTCRtpCodecParameters> {
+    let (opus, parameters) = OPUS;
+    match kind {
+        RtpCodecKind::Audio => vec![
+            codec(opus, 48_000, 2, parameters, &[("nack", "")], 111),
+            codec("audio/rtx", 48_000, 2, "apt=111", &[], 112),
+        ],
+        RtpCodecKind::Video => VIDEO
+            .iter()
+            .flat_map(|&(mime, parameters, payload_type, repair)| {
+                let feedback = [("transport-cc", ""), ("ccm", "fir"), ("nack", ""), ("nack", "pli")];
+                let apt = format!("apt={payload_type}");
+                [
+                    codec(mime, 90_000, 0, parameters, &feedback, payload_type),
+                    codec("video/rtx", 90_000, 0, &apt, &[], repair),
+                ]
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn codec(
@@ -140,12 +158,21 @@ pub(crate) fn settings(config: &PeerConfig, crypto: Arc<dyn RTCCryptoProvider>) 
         .build()
 }
 
-/// Servers and policy.
+/// Servers and policy. What the stack can't use is left out, for it would refuse the whole of them: TURN over TCP or
+/// TLS, TURN without a credential.
 pub(crate) fn configuration(config: &PeerConfig) -> RTCConfiguration {
-    let servers = config.ice_servers.iter().map(|server| RTCIceServer {
-        urls: server.urls.clone(),
-        username: server.username.clone(),
-        credential: server.credential.clone(),
+    let servers = config.ice_servers.iter().filter_map(|server| {
+        let has_credential = !server.username.is_empty() && !server.credential.is_empty();
+        let usable = |url: &&String| {
+            let udp = !url.contains("transport=tcp");
+            url.starts_with("stun:") || url.starts_with("turn:") && udp && has_credential
+        };
+        let urls: Vec<_> = server.urls.iter().filter(usable).cloned().collect();
+        (!urls.is_empty()).then(|| RTCIceServer {
+            urls,
+            username: server.username.clone(),
+            credential: server.credential.clone(),
+        })
     });
     let policy = if config.relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
     RTCConfigurationBuilder::new()

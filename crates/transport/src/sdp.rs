@@ -56,22 +56,60 @@ pub fn accept(description: &Description) -> Result<String, SdpError> {
     if placed { Ok(out) } else { Err(SdpError::Malformed) }
 }
 
-/// An own description, as the WebRTC stack made it, ready to be sealed.
+/// An own description, as the WebRTC stack made it, ready to be sealed. `audio` is the source of our audio and that of
+/// its repair, which the stack declares for video alone (`FID`: RFC 5576, section 4.2).
 ///
 /// # Errors
 /// When it has no fingerprint, or is no description.
-pub fn describe(sdp: &str) -> Result<Description, SdpError> {
+pub fn describe(sdp: &str, audio: (u32, u32)) -> Result<Description, SdpError> {
     let lines = check(sdp)?;
     let fingerprint = lines
         .iter()
         .find_map(|line| line.strip_prefix("a=fingerprint:sha-256 "))
         .and_then(from_colon_hex)
         .ok_or(SdpError::NoFingerprint)?;
-    let mut out = String::with_capacity(sdp.len());
+    let (source, repair) = audio;
+    let declares = format!("a=ssrc:{source} cname:");
+    let has_repair = repair_of_opus(sdp).is_some();
+    let mut out = String::with_capacity(sdp.len() + 80);
     for line in lines.into_iter().filter(|line| passes(line)) {
+        let cname = line.strip_prefix(declares.as_str()).filter(|_| has_repair);
+        if cname.is_some() {
+            push(&mut out, &format!("a=ssrc-group:FID {source} {repair}"));
+        }
         push(&mut out, line);
+        if let Some(cname) = cname {
+            push(&mut out, &format!("a=ssrc:{repair} cname:{cname}"));
+        }
     }
     Ok(Description { sdp: out, fingerprint })
+}
+
+/// The payload type that repairs Opus (RFC 4588, section 8.1), where a description has one.
+pub(crate) fn repair_of_opus(sdp: &str) -> Option<u8> {
+    let audio = || {
+        let section = sdp.lines().skip_while(|line| !line.starts_with("m=audio"));
+        section.skip(1).take_while(|line| !line.starts_with("m="))
+    };
+    let codec = |name: &str| {
+        let (payload_type, rest) = name.split_once(' ')?;
+        Some((payload_type.parse::<u8>().ok()?, rest.to_ascii_lowercase()))
+    };
+    let types = |name: &'static str| {
+        audio()
+            .filter_map(move |line| codec(line.strip_prefix("a=rtpmap:")?))
+            .filter(move |(_, codec)| codec.starts_with(name))
+            .map(|(payload_type, _)| payload_type)
+    };
+    let opus = types("opus/48000").next()?;
+    types("rtx/48000").find(|repair| {
+        let repairs = format!("a=fmtp:{repair} apt={opus}");
+        audio().any(|line| {
+            line.trim_end()
+                .strip_prefix(&repairs)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(';'))
+        })
+    })
 }
 
 /// The sources that a description declares (`a=ssrc`, RFC 5576, section 4.1).
@@ -162,7 +200,7 @@ mod tests {
         let more =
             format!("{fingerprint}\r\na=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\na=end-of-candidates\r\n");
         let sdp = format!("{SDP}{more}");
-        let own = describe(&sdp).unwrap();
+        let own = describe(&sdp, (1, 2)).unwrap();
         assert_eq!((own.sdp.as_str(), own.fingerprint), (SDP, [7; 32].into()));
         assert!(!accept(&sealed(&sdp)).unwrap().contains("candidate"));
     }
@@ -184,12 +222,39 @@ mod tests {
         }
         let control = SDP.replace("a=mid:0", "a=mid:\0");
         assert_eq!(accept(&sealed(&control)), Err(SdpError::Malformed));
-        assert_eq!(describe(SDP), Err(SdpError::NoFingerprint));
+        assert_eq!(describe(SDP, (1, 2)), Err(SdpError::NoFingerprint));
     }
 
     #[test]
     fn sources_are_read_off_their_lines() {
         let sdp = "a=ssrc:11 cname:x\r\na=ssrc:11 msid:y\r\na=ssrc:22 cname:x\r\na=ssrc:x\r\na=ssrc-group:FID 1 2\r\n";
         assert_eq!(sources(sdp).collect::<Vec<_>>(), [11, 11, 22]);
+    }
+
+    const REPAIRED: &str = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 112\r\na=rtpmap:111 opus/48000/2\r\n\
+                            a=rtpmap:112 rtx/48000/2\r\na=fmtp:112 apt=111\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n";
+
+    #[test]
+    fn the_repair_of_audio_is_found_in_its_own_section_and_for_its_own_codec() {
+        assert_eq!(repair_of_opus(REPAIRED), Some(112));
+        assert_eq!(repair_of_opus(&REPAIRED.replace("apt=111", "apt=111;rtx-time=200")), Some(112));
+        assert_eq!(repair_of_opus(&REPAIRED.replace("apt=111", "apt=1115")), None);
+        assert_eq!(repair_of_opus(&REPAIRED.replace("m=audio", "m=video")), None);
+        assert_eq!(repair_of_opus(SDP), None);
+    }
+
+    #[test]
+    fn the_repair_of_our_audio_is_declared() {
+        let fingerprint = format!("a=fingerprint:sha-256 {}", colon_hex(&[7; 32].into()));
+        let sdp = REPAIRED
+            .replace(
+                "v=0\r\n",
+                &format!("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n{fingerprint}\r\n"),
+            )
+            .replace("m=video", "a=ssrc:5 cname:call\r\nm=video");
+        let described = describe(&sdp, (5, 6)).unwrap().sdp;
+        assert!(described.contains("a=ssrc-group:FID 5 6\r\na=ssrc:5 cname:call\r\na=ssrc:6 cname:call\r\n"));
+        let without = sdp.replace("apt=111", "apt=110");
+        assert!(!describe(&without, (5, 6)).unwrap().sdp.contains("FID"));
     }
 }

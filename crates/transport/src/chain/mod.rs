@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 600 | [`reports`]: lets only RTCP pass that is ours, reads reports | both |
 //! | 2,000 | transport-wide sequence numbers, for video | out |
-//! | 4,000 | answers NACK from a history, through RTX | both |
+//! | 4,000 | [`answers`]: sends again what the other side asks for | both |
 //! | 6,200 | receiver reports, of what came before any repair | both |
 //! | 6,500 | [`retransmission`]: unwraps RTX | in |
 //! | 7,000 | [`nack`]: asks for what is missing, in time with the round trip | both |
@@ -19,13 +19,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rtc::interceptor::{
-    NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot, StreamInfo,
-    TaggedPacket, TwccReceiverBuilder, TwccSenderBuilder,
+    ReceiverReportBuilder, Registry, SenderReportBuilder, Slot, StreamInfo, TaggedPacket,
+    TwccReceiverBuilder, TwccSenderBuilder,
 };
 
 use crate::audio::AudioReceiver;
 use crate::counters::Counters;
 
+pub(crate) mod answers;
 pub(crate) mod inbound;
 pub(crate) mod nack;
 pub(crate) mod reports;
@@ -35,15 +36,12 @@ pub(crate) mod retransmission;
 /// reports of some 100 bytes a second do, and the choice between FEC and DRED hangs on them.
 const REPORTS: Duration = Duration::from_millis(500);
 
-/// Packets that are kept for retransmission: more than a second of video at 8 Mbit/s.
-const HISTORY: u16 = 1024;
-
 /// The chain in the order of the table above.
 pub(crate) fn build(counters: &Arc<Counters>, received: &AudioReceiver) -> Registry {
     Registry::new()
         .with(Slot::from(600), reports::Reports::new(Arc::clone(counters)))
         .with(Slot::TwccSender, TwccSenderBuilder::new().build())
-        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(HISTORY).build())
+        .with(Slot::NackResponder, answers::Answers::new(Arc::clone(counters)))
         .with(Slot::from(6_200), ReceiverReportBuilder::new().with_interval(REPORTS).build())
         .with(Slot::from(6_500), retransmission::Unwrap::default())
         .with(Slot::NackGenerator, nack::Requests::new(Arc::clone(counters)))

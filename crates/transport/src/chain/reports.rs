@@ -18,6 +18,7 @@ use rtc::rtp;
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 
+use super::answers::with_repair;
 use super::{Passing, ahead, is_audio};
 use crate::counters::{Counters, RemoteReport};
 use crate::drops::Dropped;
@@ -121,8 +122,7 @@ impl Reports {
             return true;
         }
         if let Some(request) = any.downcast_ref::<TransportLayerNack>() {
-            // Without a repair stream the stack would send the very packet again: under AES-GCM, with another
-            // transport-wide number in it, that is a nonce used twice (RFC 7714, section 8.3).
+            // Nobody answers without a stream of repair.
             return self.local.get(&request.media_ssrc).is_some_and(|local| local.repair);
         }
         let about = packet.destination_ssrc();
@@ -267,7 +267,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Reports {
 
 impl Interceptor for Reports {
     fn bind_local_stream(&mut self, info: &StreamInfo) {
-        let local = Local { audio: is_audio(info), repair: info.ssrc_rtx.is_some() };
+        let info = with_repair(&self.counters, info);
+        let local = Local { audio: is_audio(&info), repair: info.ssrc_rtx.is_some() };
         self.local.insert(info.ssrc, local);
         if let Some(repair) = info.ssrc_rtx {
             self.local.insert(repair, Local { audio: false, repair: false });
@@ -275,6 +276,7 @@ impl Interceptor for Reports {
     }
 
     fn unbind_local_stream(&mut self, info: &StreamInfo) {
+        let info = with_repair(&self.counters, info);
         self.local.remove(&info.ssrc);
         if let Some(repair) = info.ssrc_rtx {
             self.local.remove(&repair);

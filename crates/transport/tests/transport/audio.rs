@@ -43,7 +43,8 @@ async fn nothing_is_delivered_twice_at_five_percent_loss_and_what_is_lost_comes_
     let mut pair = Pair::over_a_line(5).await;
     pair.connect().await;
     pair.line.as_ref().unwrap().lose(50, 1);
-    let packets = talk(&pair, Side::Caller, 0..600, Duration::from_millis(5), |packet| number(packet) >= 598).await;
+    let packets =
+        talk(&pair, Side::Caller, 0..600, Duration::from_millis(5), |packet| number(packet) >= 598).await;
     pair.line.as_ref().unwrap().lose(0, 1);
     let numbers: HashSet<_> = packets.iter().map(number).collect();
     assert_eq!(numbers.len(), packets.len(), "nothing twice");

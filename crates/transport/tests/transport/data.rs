@@ -55,6 +55,7 @@ async fn a_flood_of_messages_is_cut() {
     let mut pair = Pair::direct();
     pair.connect().await;
     (0..400).for_each(|seq| pair.peer(Side::Caller).handle(PeerCommand::SendData(state(seq))));
-    eventually("messages are dropped", || pair.stats(Side::Callee).dropped.of(Dropped::BadMessage) >= 200).await;
+    eventually("messages are dropped", || pair.stats(Side::Callee).dropped.of(Dropped::BadMessage) >= 200)
+        .await;
     pair.close().await;
 }

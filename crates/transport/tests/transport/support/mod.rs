@@ -147,7 +147,9 @@ impl Pair {
             }
             Transport::LocalCandidates { generation, candidates, last } => {
                 let candidates = match &self.line {
-                    Some(line) => candidates.iter().map(|candidate| line.instead_of(from, candidate)).collect(),
+                    Some(line) => {
+                        candidates.iter().map(|candidate| line.instead_of(from, candidate)).collect()
+                    }
                     None => candidates,
                 };
                 PeerCommand::AddCandidates { generation, candidates, last }
