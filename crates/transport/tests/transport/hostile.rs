@@ -8,7 +8,7 @@ use carillon_transport::{Dropped, Event};
 use carillon_wire::payload::{Description, SdpKind};
 use tokio::net::UdpSocket;
 
-use crate::support::{End, LIMIT, Pair, Side, config, eventually, number, talk};
+use crate::support::{End, Pair, Side, config, eventually, number, talk};
 
 const PACE: Duration = Duration::from_millis(5);
 
@@ -152,6 +152,5 @@ async fn candidates_are_bounded_and_nobody_is_sent_to_who_may_not() {
     assert_eq!(dropped().of(Dropped::ForbiddenCandidate), 3);
     assert_eq!(dropped().of(Dropped::UnusableCandidate), 2);
     still_talks(&pair).await;
-    let _ = LIMIT;
     pair.close().await;
 }
