@@ -18,7 +18,8 @@ use crate::correlation::Finder;
 use crate::resample::third;
 use crate::utterances::pieces;
 
-/// What P.862.2 gives speech that is not there at all: its mapping of the raw score −0.5.
+/// What speech that is not there at all gets: P.862.2's mapping of the raw score −0.5. Heavy noise may score a hundredth
+/// less.
 pub const WORST: f64 = 1.04;
 /// What it gives speech that is unharmed.
 pub const BEST: f64 = 4.64;

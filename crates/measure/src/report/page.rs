@@ -64,10 +64,10 @@ fn verdicts(out: &mut Markup, verdicts: &[Verdict], lang: Lang, words: &Words) {
         match verdict.goal {
             Some(Goal::AtMost(limit)) => out
                 .put(format_args!("<span aria-label=\"{}\">≤</span> ", words.at_most))
-                .text(&lang.number(limit)),
+                .text(&lang.chosen(limit)),
             Some(Goal::AtLeast(limit)) => out
                 .put(format_args!("<span aria-label=\"{}\">≥</span> ", words.at_least))
-                .text(&lang.number(limit)),
+                .text(&lang.chosen(limit)),
             None => out.put(format_args!("<span class=\"none\" aria-label=\"{}\">–</span>", words.no_goal)),
         };
         if verdict.goal.is_some() {

@@ -7,10 +7,12 @@ use super::{Goal, Plot};
 use crate::{Point, Series};
 
 const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 236.0;
+const HEIGHT: f64 = 244.0;
 const LEFT: f64 = 54.0;
 const RIGHT: f64 = 14.0;
-const TOP: f64 = 24.0;
+const TOP: f64 = 32.0;
+/// About the width of a letter of a label.
+const LETTER: f64 = 6.6;
 const BOTTOM: f64 = 26.0;
 
 /// More points than this are thinned: the least and the greatest of each column stay, so that no peak is hidden.
@@ -93,21 +95,26 @@ fn grid(out: &mut Markup, frame: &Frame, unit: &str, lang: Lang) {
         out.put(format_args!("<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">", bottom + 18.0));
         out.text(&lang.decimals(seconds, frame.time.decimals())).raw(" s</text>");
     }
-    out.put(format_args!("<text x=\"{:.1}\" y=\"12\" text-anchor=\"end\">", LEFT - 8.0));
+    out.put(format_args!("<text x=\"{:.1}\" y=\"20\" text-anchor=\"end\">", LEFT - 8.0));
     out.text(unit).raw("</text></g>");
 }
 
 fn marks(out: &mut Markup, frame: &Frame, plot: &Plot) {
+    let bottom = HEIGHT - BOTTOM;
+    // Where the last label of each of the two rows ends.
+    let mut ends = [0.0; 2];
     for (seconds, word) in plot.marks.iter().filter(|(seconds, _)| (0.0..=frame.time.high).contains(seconds))
     {
         let x = frame.x(*seconds);
-        let (anchor, shift) = if x > WIDTH * 0.7 { ("end", -4.0) } else { ("start", 4.0) };
+        let length = word.chars().count() as f64 * LETTER;
+        let from = if x + length > WIDTH - RIGHT { x - length - 4.0 } else { x + 4.0 };
+        let row = usize::from(from < ends[0] && ends[1] <= ends[0]);
+        ends[row] = from + length + 4.0;
+        let y = if row == 0 { 11 } else { 24 };
         out.put(format_args!(
-            "<g class=\"mark\"><line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"4\" y2=\"{}\"/><text x=\"{:.1}\" y=\"12\" text-anchor=\"{anchor}\">",
-            HEIGHT - BOTTOM,
-            x + shift
+            "<g class=\"mark\"><line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"2\" y2=\"{bottom}\"/>"
         ));
-        out.text(word).raw("</text></g>");
+        out.put(format_args!("<text x=\"{from:.1}\" y=\"{y}\">")).text(word).raw("</text></g>");
     }
 }
 
@@ -119,7 +126,7 @@ fn goal(out: &mut Markup, frame: &Frame, goal: Option<Goal>, lang: Lang) {
         "<g class=\"goal\"><line x1=\"{LEFT}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
     ));
     out.put(format_args!("<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">", right - 2.0, y - 5.0));
-    out.text(&format!("{sign} {}", lang.number(limit(goal)))).raw("</text></g>");
+    out.text(&format!("{sign} {}", lang.chosen(limit(goal)))).raw("</text></g>");
 }
 
 /// The path through the points, broken at gaps; or the area under it.

@@ -115,10 +115,10 @@ impl Lang {
     /// The head line over the results.
     pub(super) fn of_goals(self, met: usize, all: usize) -> String {
         match (self, met == all) {
-            (Self::En, true) => format!("All {all} goals met"),
-            (Self::En, false) => format!("{met} of {all} goals met"),
-            (Self::Fr, true) => format!("Les {all} objectifs sont atteints"),
-            (Self::Fr, false) => format!("{met} objectifs sur {all} atteints"),
+            (Self::En, true) => format!("Goals met: all {all}"),
+            (Self::En, false) => format!("Goals met: {met} of {all}"),
+            (Self::Fr, true) => format!("Objectifs atteints\u{202f}: {all} sur {all}"),
+            (Self::Fr, false) => format!("Objectifs atteints\u{202f}: {met} sur {all}"),
         }
     }
 
@@ -131,6 +131,15 @@ impl Lang {
             _ => 3,
         };
         self.decimals(value, decimals)
+    }
+
+    /// A number that somebody chose: no more decimals than it has, three at the most.
+    pub(super) fn chosen(self, value: f64) -> String {
+        let decimals = (0_u16..3).find(|decimals| {
+            let power = 10_f64.powi(i32::from(*decimals));
+            ((value * power).round() - value * power).abs() < 1e-6 * power
+        });
+        self.decimals(value, usize::from(decimals.unwrap_or(3)))
     }
 
     /// A number with so many decimals, in groups of three digits.
@@ -171,6 +180,9 @@ mod tests {
         assert_eq!(Lang::En.number(0.0), "0");
         assert_eq!(Lang::En.number(0.051), "0.051");
         assert_eq!(Lang::En.number(99.99), "100");
+        assert_eq!(Lang::En.chosen(60.0), "60");
+        assert_eq!(Lang::Fr.chosen(2.38), "2,38");
+        assert_eq!(Lang::En.chosen(0.12345), "0.123");
     }
 
     #[test]
