@@ -128,6 +128,10 @@ impl Keeper {
             return steps;
         }
         self.avoided.retain(|(_, until)| now < *until);
+        if devices.is_err() {
+            // Not the device failed but the system, and what comes back is new.
+            self.avoided.clear();
+        }
         let listed = devices.unwrap_or_default();
         let is_there =
             |id: &DeviceId| listed.iter().any(|device| device.kind == self.kind && device.id == *id);
@@ -324,6 +328,17 @@ mod tests {
         assert_eq!(keeper.look(now, Ok(&both)), [open(2, "b")]);
         assert_eq!(keeper.built(now, "B", Ok(())), [changed("b")]);
         assert_eq!(keeper.look(now + AVOIDED, Ok(&both)), [open(3, "a")]);
+    }
+
+    #[test]
+    fn a_device_is_not_passed_over_for_what_its_server_did() {
+        let now = Instant::now();
+        let both = [device("a", true), device("b", false)];
+        let mut keeper = on_a(Wish::Default, now);
+        let fault = Health { fault: Some(Problem::Stopped), silent_for: None };
+        assert_eq!(keeper.watch(now, fault), [Step::Close, Step::Look]);
+        keeper.look(now, Err(&Problem::NoServer));
+        assert_eq!(keeper.look(now, Ok(&both)), [open(2, "a")]);
     }
 
     #[test]

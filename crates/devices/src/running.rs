@@ -86,6 +86,10 @@ impl Built {
 /// # Errors
 /// What the system said.
 pub(crate) fn open(host: &Host, id: &DeviceId, kind: SoundKind) -> Result<Built, Problem> {
+    let host = match kind {
+        SoundKind::Microphone => host.clone(),
+        SoundKind::Speaker => host.for_speaker()?,
+    };
     let device = host.device(id, kind)?;
     let (stream, line, rate) = match kind {
         SoundKind::Microphone => {

@@ -152,6 +152,23 @@ fn a_speaker_that_is_pulled_is_replaced_by_the_default() {
 }
 
 #[test]
+fn two_speakers_play_at_once() {
+    with_pulse(&["a", "b"], |pulse| {
+        let (sound, _events) = Sound::start().unwrap();
+        let (_clock, mut clock) = sound.microphone(MicrophoneChoice::Silence).unwrap();
+        let on = |name: &str| sound.speaker(SpeakerChoice::Named(name.to_owned())).unwrap();
+        let (call, _call_feed) = on("Speaker-a");
+        let (ringtone, mut ringtone_feed) = on("Speaker-b");
+        assert_eq!(call.status().device.unwrap().name, "Speaker-a");
+        assert_eq!(ringtone.status().device.unwrap().name, "Speaker-b");
+        let hearing = pulse.hear("spk_b").unwrap();
+        in_use(pulse, "spk_b.monitor");
+        play(&mut ringtone_feed, &mut clock, &chirps(8));
+        assert!(!find_chirps(&hearing.stop().samples, 0.9).is_empty());
+    });
+}
+
+#[test]
 fn the_default_is_followed_and_a_chosen_device_is_not_left() {
     with_pulse(&["a", "b"], |pulse| {
         let (sound, events) = Sound::start().unwrap();
