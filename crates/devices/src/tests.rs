@@ -3,6 +3,8 @@
 pub(crate) mod allocator;
 #[cfg(target_os = "linux")]
 mod machine;
+#[cfg(target_os = "linux")]
+mod measure;
 mod synthetic;
 
 use std::sync::mpsc::Receiver;
