@@ -5,7 +5,9 @@
 
 pub mod comfort;
 mod decoder;
+pub mod drift;
 pub mod jitter;
+pub mod resample;
 pub mod stretch;
 
 pub use decoder::{DecodeError, SpeechDecoder};
