@@ -24,6 +24,9 @@ const FORGET: f64 = 15.0 * SECOND as f64;
 const HEAVY: f64 = 1e12;
 /// The fastest packet is looked for among those of the last [`FASTEST`] s.
 const FASTEST: usize = 10;
+/// Fewer packets than this share, more than this much faster than it, are liars: nothing is that much faster.
+const FAST: f64 = 0.02;
+const FASTER: Samples = 100 * MILLISECOND;
 /// A spike is at least this much slower than the median.
 const SPIKE: Samples = 60 * MILLISECOND;
 /// Slow packets this close together are one spike.
@@ -50,6 +53,7 @@ pub(super) struct Delay {
     spikes: [Option<Spike>; SPIKES],
     typical: Option<f64>,
     percentile: Samples,
+    fastest: Samples,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +86,7 @@ impl Delay {
             spikes: [None; SPIKES],
             typical: None,
             percentile: 0,
+            fastest: 0,
         }
     }
 
@@ -106,6 +111,8 @@ impl Delay {
             self.weight /= HEAVY;
         }
         self.percentile = self.quantile(IN_TIME);
+        let least = self.minima.iter().copied().min().unwrap_or(transit);
+        self.fastest = least.max(self.quantile(FAST) - FASTER);
     }
 
     fn observe_fastest(&mut self, transit: Samples, arrival: Samples) {
@@ -142,15 +149,14 @@ impl Delay {
     fn bin(&mut self, transit: Samples) -> usize {
         let quarter = BINS / 4;
         let bin = |origin: Samples| transit.saturating_sub(origin).div_euclid(BIN);
-        if bin(self.origin) < 0 {
-            let shift = usize::try_from(-bin(self.origin)).unwrap_or(BINS).min(BINS) + quarter;
-            if shift < BINS {
-                self.bins.copy_within(..BINS - shift, shift);
-                self.origin = self.origin.saturating_sub(shift as Samples * BIN);
-            } else {
-                self.origin = transit.saturating_sub(quarter as Samples * BIN);
-            }
-            self.bins[..shift.min(BINS)].fill(0.0);
+        if let Ok(below @ 1..) = usize::try_from(-bin(self.origin)) {
+            // Never so far that what was learned falls out at the other end; one that is faster still counts as the
+            // fastest that has a bin.
+            let learned = usize::try_from(self.percentile.saturating_sub(self.origin) / BIN).unwrap_or(0);
+            let shift = below.saturating_add(quarter / 4).min((BINS - 1).saturating_sub(learned));
+            self.bins.copy_within(..BINS - shift, shift);
+            self.bins[..shift].fill(0.0);
+            self.origin = self.origin.saturating_sub(shift as Samples * BIN);
             self.total = self.bins.iter().sum();
         }
         // What drifts up moves the window up; the slowest of a spike are all the same, for none is waited for so long.
@@ -175,10 +181,9 @@ impl Delay {
         self.origin.saturating_add(BINS as Samples * BIN)
     }
 
-    /// The least transit of the last seconds.
+    /// The transit of the fastest packets of the last seconds. A few that claim to come from the future don't count.
     pub(super) fn fastest(&self) -> Samples {
-        let least = self.minima.iter().copied().min().unwrap_or(Samples::MAX);
-        if least == Samples::MAX { 0 } else { least }
+        self.fastest
     }
 
     /// The transit of a typical packet.

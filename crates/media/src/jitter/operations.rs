@@ -18,14 +18,14 @@ pub enum Operation {
         timestamp: u32,
         /// Arrival, counted from now.
         late_ms: u16,
-        /// The payload, for [`Toy`].
+        /// The payload, for the toy decoder below.
         payload: Vec<u8>,
     },
     /// The next packet of a sender that behaves, but for what it skips.
     Follow {
         /// How many packets are lost before it.
         lost: u8,
-        /// The payload's first byte, for [`Toy`].
+        /// The payload's first byte, for the toy decoder below.
         kind: u8,
         /// How many samples the timestamp jumps on top, × 120.
         silence: u16,
@@ -39,8 +39,8 @@ pub enum Operation {
     },
     /// Many packets are sent and nothing is played.
     Flood {
-        /// How many.
-        packets: u16,
+        /// Half of how many.
+        packets: u8,
     },
 }
 
@@ -73,7 +73,7 @@ pub fn run(operations: &[Operation]) {
             }
             Operation::Follow { lost, kind, silence } => follow(&mut buffer, now, *lost, *kind, *silence),
             Operation::Flood { packets } => {
-                (0..*packets).for_each(|i| follow(&mut buffer, now, 0, i as u8, 0));
+                (0..u16::from(*packets) * 2).for_each(|i| follow(&mut buffer, now, 0, i as u8, 0));
             }
             Operation::Next => {
                 let mut out = [f32::NAN; FRAME_SAMPLES];

@@ -142,6 +142,26 @@ fn lone_packets_with_foreign_numbers_disturb_nothing() {
 }
 
 #[test]
+fn packets_from_the_future_do_not_make_the_others_late() {
+    let mut call = Call::saying(Says::Numbers);
+    call.run(2.0, |_| Some(30.0));
+    let before = call.stats();
+    for _ in 0..20 {
+        let payload = call.payload();
+        call.buffer.insert(ReceivedPacket {
+            sequence: call.sequence.wrapping_add(95),
+            timestamp: call.timestamp().wrapping_add(95 * 960),
+            arrival: Duration::from_micros(call.now),
+            payload: &payload,
+        });
+        call.run(3.0, |_| Some(30.0));
+    }
+    let stats = call.stats();
+    assert_eq!(stats.out_of_window, before.out_of_window, "{stats:?}");
+    assert!(stats.concealed_samples - before.concealed_samples <= 20 * 960, "{stats:?}");
+}
+
+#[test]
 fn ten_times_the_rate_does_not_grow_the_memory() {
     let mut call = Call::saying(Says::Numbers);
     call.run(2.0, |_| Some(30.0));

@@ -16,8 +16,7 @@ fn with_dtx(call: &mut Call, seconds: f64, mut network: impl FnMut() -> f64) {
             }
         } else {
             let delay = network();
-            let packets = call.next_sample / call.packet;
-            call.send(&mut |packet| (packet == packets).then_some(delay).or(Some(delay)));
+            call.send(&mut |_| Some(delay));
         }
         call.tick();
     }

@@ -47,7 +47,7 @@ fn step(random: &mut Random) -> Operation {
             silence: if often(random, 0.02) { u16::from(kind) * 200 } else { 0 },
         },
         90..97 => Operation::Wait { ms: kind.into() },
-        97..98 => Operation::Flood { packets: 300 },
+        97..98 => Operation::Flood { packets: 150 },
         _ => Operation::Insert {
             sequence: u16::from(kind),
             timestamp: u32::from(kind) * 480,
