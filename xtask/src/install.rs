@@ -9,7 +9,7 @@ use crate::say;
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
-/// What to install where there is no `apt-get`.
+/// How to get a C compiler where there is no `apt-get`.
 #[cfg(target_os = "macos")]
 const COMPILER_HINT: &str = "run `xcode-select --install`";
 #[cfg(windows)]
@@ -23,27 +23,39 @@ struct Package {
     name: &'static str,
     program: &'static str,
     why: &'static str,
+    /// What to do where there is no `apt-get`.
+    elsewhere: &'static str,
 }
 
-const PACKAGES: &[Package] = &[Package {
-    name: "build-essential",
-    program: "cc",
-    why: "a C compiler, for SQLite and for the assembler parts of the cryptography",
-}];
+const PACKAGES: &[Package] = &[
+    Package {
+        name: "build-essential",
+        program: "cc",
+        why: "a C compiler, for SQLite, libopus and the assembler parts of the cryptography",
+        elsewhere: COMPILER_HINT,
+    },
+    Package {
+        name: "cmake",
+        program: "cmake",
+        why: "builds libopus",
+        elsewhere: "install CMake (cmake.org, or by a package manager) and put it on the PATH",
+    },
+];
 
-/// Makes sure of a C compiler.
+/// Makes sure of a C compiler and of CMake.
 ///
 /// # Errors
 /// A sentence with what to install, where that can't be done from here.
 pub(crate) fn ensure_system_packages() -> Result<(), Failure> {
-    // With Visual Studio, `cl` is found through the registry, not the `PATH`; rustc could not have linked this
-    // program without it.
-    if cfg!(all(windows, target_env = "msvc")) {
-        return Ok(());
-    }
-    // What the `cc` crate would take instead of `cc`.
-    let named = std::env::var_os("CC").is_some();
-    let missing: Vec<_> = PACKAGES.iter().filter(|package| !(is_on_path(package.program) || named)).collect();
+    // What the `cc` and `cmake` crates would take instead of `cc` and `cmake`. With Visual Studio, `cl` is found
+    // through the registry, not the `PATH`; rustc could not have linked this program without it.
+    let named = |program| match program {
+        "cc" => cfg!(all(windows, target_env = "msvc")) || std::env::var_os("CC").is_some(),
+        "cmake" => std::env::var_os("CMAKE").is_some(),
+        _ => false,
+    };
+    let missing: Vec<_> =
+        PACKAGES.iter().filter(|package| !(is_on_path(package.program) || named(package.program))).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -53,7 +65,8 @@ pub(crate) fn ensure_system_packages() -> Result<(), Failure> {
     }
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     if !(is_debian(&release) && is_on_path("apt-get")) {
-        return Err(format!("a C compiler is missing: {COMPILER_HINT}"));
+        let hints: Vec<_> = missing.iter().map(|package| package.elsewhere).collect();
+        return Err(hints.join("; "));
     }
     let names: Vec<_> = missing.iter().map(|package| package.name).collect();
     let is_root = output(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");

@@ -4,6 +4,7 @@
 //! [`Frame`]s of 10 ms, −1.0 to 1.0.
 
 mod decoder;
+pub mod opus;
 
 pub use decoder::{DecodeError, SpeechDecoder};
 
