@@ -4,7 +4,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::args::TestOptions;
-use crate::install::{ensure_cargo_deny, ensure_component, ensure_system_packages, offer_key_store};
+use crate::install::{
+    ensure_cargo_deny, ensure_component, ensure_sound_server, ensure_system_packages, offer_key_store,
+};
 use crate::process::{Failure, cargo, root, run};
 use crate::say;
 
@@ -96,6 +98,7 @@ impl Check {
             Self::Tests => {
                 ensure_system_packages()?;
                 offer_key_store();
+                ensure_sound_server()?;
                 let mut command = cargo_with(&["test", "--workspace"]);
                 if options.keep_going {
                     command.arg("--no-fail-fast");

@@ -9,29 +9,88 @@ use crate::say;
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
-/// What to install where there is no `apt-get`.
+/// What to do where there is no `apt-get`.
 #[cfg(target_os = "macos")]
-const COMPILER_HINT: &str = "run `xcode-select --install`";
+const HINT: &str = "run `xcode-select --install`";
 #[cfg(windows)]
-const COMPILER_HINT: &str =
-    "install the \"Desktop development with C++\" workload of the Visual Studio Build Tools";
+const HINT: &str = "install the \"Desktop development with C++\" workload of the Visual Studio Build Tools";
 #[cfg(not(any(target_os = "macos", windows)))]
-const COMPILER_HINT: &str = "install gcc or clang by the package manager of this system";
+const HINT: &str = "install them by the package manager of this system, which may name them otherwise";
 
-/// A package of Debian and Ubuntu, and the program that shows that it is there.
-struct Package {
-    name: &'static str,
-    program: &'static str,
-    why: &'static str,
+/// What shows that a package is there.
+enum Sign {
+    /// A program on the `PATH`.
+    Program(&'static str),
+    /// A library that pkg-config knows.
+    Library(&'static str),
 }
 
-const PACKAGES: &[Package] = &[Package {
-    name: "build-essential",
-    program: "cc",
-    why: "a C compiler, for SQLite and for the assembler parts of the cryptography",
-}];
+/// A package of Debian and Ubuntu.
+struct Package {
+    name: &'static str,
+    sign: Sign,
+    why: &'static str,
+    /// Whether the other systems do without.
+    linux_only: bool,
+}
 
-/// Makes sure of a C compiler.
+/// Needed to build the programs.
+const FOR_BUILDING: &[Package] = &[
+    Package {
+        name: "build-essential",
+        sign: Sign::Program("cc"),
+        why: "a C compiler, for SQLite, libopus and the assembler parts of the cryptography",
+        linux_only: false,
+    },
+    Package { name: "cmake", sign: Sign::Program("cmake"), why: "builds libopus", linux_only: false },
+    Package {
+        name: "pkg-config",
+        sign: Sign::Program("pkg-config"),
+        why: "finds the library below",
+        linux_only: true,
+    },
+    Package {
+        name: "libasound2-dev",
+        sign: Sign::Library("alsa"),
+        why: "ALSA, for sound on machines without a sound server",
+        linux_only: true,
+    },
+];
+
+/// Needed to run calls on a machine without sound, beside what builds.
+const FOR_SOUND: &[Package] = &[
+    Package {
+        name: "pulseaudio",
+        sign: Sign::Program("pulseaudio"),
+        why: "a sound server that needs no hardware, for tests and calls on this machine",
+        linux_only: true,
+    },
+    Package {
+        name: "pulseaudio-utils",
+        sign: Sign::Program("pactl"),
+        why: "plugs, pulls, feeds and hears the devices of that server",
+        linux_only: true,
+    },
+];
+
+impl Package {
+    fn is_there(&self) -> bool {
+        if self.linux_only && !cfg!(target_os = "linux") {
+            return true;
+        }
+        match self.sign {
+            // What the `cc` crate would take instead of `cc`.
+            Sign::Program("cc") => is_on_path("cc") || std::env::var_os("CC").is_some(),
+            Sign::Program("cmake") => is_on_path("cmake") || std::env::var_os("CMAKE").is_some(),
+            Sign::Program(program) => is_on_path(program),
+            Sign::Library(library) => {
+                output(Command::new("pkg-config").args(["--exists", library])).is_some()
+            }
+        }
+    }
+}
+
+/// Makes sure of a C compiler and of the system's libraries.
 ///
 /// # Errors
 /// A sentence with what to install, where that can't be done from here.
@@ -41,9 +100,19 @@ pub(crate) fn ensure_system_packages() -> Result<(), Failure> {
     if cfg!(all(windows, target_env = "msvc")) {
         return Ok(());
     }
-    // What the `cc` crate would take instead of `cc`.
-    let named = std::env::var_os("CC").is_some();
-    let missing: Vec<_> = PACKAGES.iter().filter(|package| !(is_on_path(package.program) || named)).collect();
+    ensure(FOR_BUILDING)
+}
+
+/// Makes sure of a sound server without hardware. Only Linux needs one.
+///
+/// # Errors
+/// A sentence with what to install, where that can't be done from here.
+pub(crate) fn ensure_sound_server() -> Result<(), Failure> {
+    ensure(FOR_SOUND)
+}
+
+fn ensure(packages: &[Package]) -> Result<(), Failure> {
+    let missing: Vec<_> = packages.iter().filter(|package| !package.is_there()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -51,11 +120,11 @@ pub(crate) fn ensure_system_packages() -> Result<(), Failure> {
     for package in &missing {
         say(&format!("  {} ({})", package.name, package.why));
     }
+    let names: Vec<_> = missing.iter().map(|package| package.name).collect();
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     if !(is_debian(&release) && is_on_path("apt-get")) {
-        return Err(format!("a C compiler is missing: {COMPILER_HINT}"));
+        return Err(format!("{} missing: {HINT}", names.join(", ")));
     }
-    let names: Vec<_> = missing.iter().map(|package| package.name).collect();
     let is_root = output(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");
     let Some(prefix) = root_prefix(is_root, is_on_path("sudo")) else {
         return Err(format!("as root, run `apt-get install {}`", names.join(" ")));
@@ -208,6 +277,14 @@ mod tests {
         assert_eq!(shown_with(true, false).as_deref(), Some(install));
         assert_eq!(shown_with(false, true), Some(format!("sudo {install}")));
         assert_eq!(shown_with(false, false), None);
+    }
+
+    #[test]
+    fn a_package_is_there_when_its_sign_is() {
+        let package = |sign| Package { name: "x", sign, why: "", linux_only: false };
+        assert!(package(Sign::Program("cargo")).is_there());
+        assert!(!package(Sign::Program("carillon-no-such-program")).is_there());
+        assert!(!package(Sign::Library("carillon-no-such-library")).is_there());
     }
 
     #[test]

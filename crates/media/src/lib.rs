@@ -3,7 +3,18 @@
 //! Nothing here asks a clock, a file or a device: time is an argument. Sound is mono `f32` at [`SAMPLE_RATE`], in
 //! [`Frame`]s of 10 ms, −1.0 to 1.0.
 
+pub mod comfort;
 mod decoder;
+pub mod drift;
+pub mod jitter;
+pub mod level;
+pub mod mix;
+pub mod opus;
+pub mod protection;
+pub mod resample;
+pub mod stretch;
+pub mod tone;
+pub mod voice;
 
 pub use decoder::{DecodeError, SpeechDecoder};
 

@@ -26,6 +26,7 @@ const ROWS: &[Row] = &[
     Row { member: "carillon-media", normal: &[], dev: &[] },
     Row { member: "carillon-devices", normal: &["carillon-media"], dev: &[] },
     Row { member: "carillon-link", normal: &[], dev: &[] },
+    Row { member: "carillon-measure", normal: &["carillon-media"], dev: &[] },
     Row {
         member: "carillon-transport",
         normal: &["carillon-wire", "carillon-call", "carillon-media"],
@@ -51,7 +52,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         member: "carillon-cli",
-        normal: &["carillon-wire", "carillon-client", "carillon-server", "carillon-link"],
+        normal: &["carillon-wire", "carillon-client", "carillon-server", "carillon-link", "carillon-measure"],
         dev: &[],
     },
     Row {

@@ -1,0 +1,210 @@
+//! How long to wait for packets: the target of the playout delay.
+//!
+//! A packet's *transit* is its arrival minus its timestamp: only differences of it mean something. Played at the offset
+//! *o* after their timestamps, packets of a transit up to *o* come in time. The target is a high percentile of a
+//! histogram of transits that forgets (the idea of libwebrtc's NetEq), raised when spikes keep coming (Ramjee, Kurose,
+//! Towsley and Schulzrinne, "Adaptive playout mechanisms for packetized audio applications in wide-area networks",
+//! INFOCOM 1994; Moon, Kurose and Towsley, "Packet audio playout delay adjustment", 1998). Reordering needs no case of
+//! its own: a packet that was overtaken has a longer transit.
+
+use super::{MILLISECOND, SECOND, Samples};
+
+/// The share of packets that should come in time. Above the 95–98 % of NetEq, whose histogram takes in the slowest
+/// packet of many: this one takes in each, and what is late is heard.
+const IN_TIME: f64 = 0.9925;
+/// Width of a bin.
+const BIN: Samples = 2 * MILLISECOND;
+const BINS: usize = 1_024;
+/// Where in the histogram a first packet lies: most of the room is for slower ones.
+const FIRST_BIN: usize = 256;
+/// After this long a packet counts 1/e of a new one. Long, so that the target shrinks slowly; a high percentile grows
+/// fast all the same, after a hundredth of this.
+const FORGET: f64 = 15.0 * SECOND as f64;
+/// Weights grow instead of fading; at this size they are scaled back.
+const HEAVY: f64 = 1e12;
+/// The fastest packet is looked for among those of the last [`FASTEST`] s.
+const FASTEST: usize = 10;
+/// Fewer packets than this share, more than this much faster than it, are liars: nothing is that much faster.
+const FAST: f64 = 0.02;
+const FASTER: Samples = 100 * MILLISECOND;
+/// A spike is at least this much slower than the median.
+const SPIKE: Samples = 60 * MILLISECOND;
+/// Slow packets this close together are one spike.
+const ONE_SPIKE: Samples = SECOND / 2;
+/// Spikes count while the last one is not older than this.
+const SPIKES_LAST: Samples = 10 * SECOND;
+const SPIKES: usize = 4;
+/// So much over the typical transit even where there is no jitter: clocks drift, and stretching must come before a gap.
+const MARGIN: Samples = 3 * MILLISECOND;
+/// How much a new packet counts for the typical transit.
+const TYPICAL: f64 = 1.0 / 64.0;
+
+/// Estimates transits.
+pub(super) struct Delay {
+    bins: Vec<f64>,
+    /// The transit at which the first bin begins.
+    origin: Samples,
+    weight: f64,
+    total: f64,
+    /// The least transit of each of the last seconds, and when the present one began.
+    minima: [Samples; FASTEST],
+    second: usize,
+    second_began: Samples,
+    spikes: [Option<Spike>; SPIKES],
+    typical: Option<f64>,
+    percentile: Samples,
+    fastest: Samples,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Spike {
+    began: Samples,
+    last: Samples,
+    transit: Samples,
+}
+
+impl Delay {
+    pub(super) fn new() -> Self {
+        Self::with(vec![0.0; BINS])
+    }
+
+    pub(super) fn clear(&mut self) {
+        let mut bins = std::mem::take(&mut self.bins);
+        bins.fill(0.0);
+        *self = Self::with(bins);
+    }
+
+    fn with(bins: Vec<f64>) -> Self {
+        Self {
+            bins,
+            origin: 0,
+            weight: 1.0,
+            total: 0.0,
+            minima: [Samples::MAX; FASTEST],
+            second: 0,
+            second_began: 0,
+            spikes: [None; SPIKES],
+            typical: None,
+            percentile: 0,
+            fastest: 0,
+        }
+    }
+
+    /// Takes in the transit of a packet that came (or whose stand-in came) at `arrival`, `samples` long.
+    pub(super) fn observe(&mut self, transit: Samples, samples: usize, arrival: Samples) {
+        if self.typical.is_none() {
+            self.origin = transit.saturating_sub(FIRST_BIN as Samples * BIN);
+            self.second_began = arrival;
+        }
+        let typical = self.typical.get_or_insert(transit as f64);
+        *typical += TYPICAL * (transit as f64 - *typical);
+        self.observe_fastest(transit, arrival);
+        self.observe_spike(transit, arrival);
+
+        let bin = self.bin(transit);
+        self.weight *= 1.0 + samples as f64 / FORGET;
+        self.bins[bin] += self.weight;
+        self.total += self.weight;
+        if self.weight > HEAVY {
+            self.bins.iter_mut().for_each(|bin| *bin /= HEAVY);
+            self.total = self.bins.iter().sum();
+            self.weight /= HEAVY;
+        }
+        self.percentile = self.quantile(IN_TIME);
+        let least = self.minima.iter().copied().min().unwrap_or(transit);
+        self.fastest = least.max(self.quantile(FAST) - FASTER);
+    }
+
+    fn observe_fastest(&mut self, transit: Samples, arrival: Samples) {
+        if arrival.saturating_sub(self.second_began) >= SECOND {
+            self.second = (self.second + 1) % FASTEST;
+            self.second_began = arrival;
+            self.minima[self.second] = transit;
+        }
+        self.minima[self.second] = self.minima[self.second].min(transit);
+    }
+
+    fn observe_spike(&mut self, transit: Samples, arrival: Samples) {
+        if self.total == 0.0 {
+            return;
+        }
+        // Of a bell-shaped jitter five deviations over the median; spikes themselves are too few to move either share.
+        let median = self.quantile(0.5);
+        let spread = 3 * (self.quantile(0.95) - median);
+        if transit <= median.saturating_add(spread.max(SPIKE)) {
+            return;
+        }
+        if let Some(spike) = &mut self.spikes[0]
+            && arrival.saturating_sub(spike.last) < ONE_SPIKE
+        {
+            spike.last = arrival;
+            spike.transit = spike.transit.max(transit);
+            return;
+        }
+        self.spikes.rotate_right(1);
+        self.spikes[0] = Some(Spike { began: arrival, last: arrival, transit });
+    }
+
+    /// The bin of a transit, after moving the histogram so that it has one.
+    fn bin(&mut self, transit: Samples) -> usize {
+        let quarter = BINS / 4;
+        let bin = |origin: Samples| transit.saturating_sub(origin).div_euclid(BIN);
+        if let Ok(below @ 1..) = usize::try_from(-bin(self.origin)) {
+            // Never so far that what was learned falls out at the other end; one that is faster still counts as the
+            // fastest that has a bin.
+            let learned = usize::try_from(self.percentile.saturating_sub(self.origin) / BIN).unwrap_or(0);
+            let shift = below.saturating_add(quarter / 4).min((BINS - 1).saturating_sub(learned));
+            self.bins.copy_within(..BINS - shift, shift);
+            self.bins[..shift].fill(0.0);
+            self.origin = self.origin.saturating_sub(shift as Samples * BIN);
+            self.total = self.bins.iter().sum();
+        }
+        // What drifts up moves the window up; the slowest of a spike are all the same, for none is waited for so long.
+        if self.percentile.saturating_sub(self.origin) > (BINS / 2) as Samples * BIN {
+            self.bins.copy_within(quarter.., 0);
+            self.bins[BINS - quarter..].fill(0.0);
+            self.origin = self.origin.saturating_add(quarter as Samples * BIN);
+            self.total = self.bins.iter().sum();
+        }
+        usize::try_from(bin(self.origin)).unwrap_or(0).min(BINS - 1)
+    }
+
+    fn quantile(&self, share: f64) -> Samples {
+        let mut above = self.total * share;
+        for (i, &bin) in self.bins.iter().enumerate() {
+            if bin >= above && bin > 0.0 {
+                let within = (above / bin * BIN as f64) as Samples;
+                return self.origin.saturating_add(i as Samples * BIN + within);
+            }
+            above -= bin;
+        }
+        self.origin.saturating_add(BINS as Samples * BIN)
+    }
+
+    /// The transit of the fastest packets of the last seconds. A few that claim to come from the future don't count.
+    pub(super) fn fastest(&self) -> Samples {
+        self.fastest
+    }
+
+    /// The transit of a typical packet.
+    pub(super) fn typical(&self) -> Samples {
+        self.typical.unwrap_or(0.0) as Samples
+    }
+
+    /// The offset at which to play, `least` to `most` over the fastest.
+    pub(super) fn target(&self, now: Samples, least: Samples, most: Samples) -> Samples {
+        let fastest = self.fastest();
+        let wanted = self.spike(now).map_or(self.percentile, |spike| spike.max(self.percentile));
+        let wanted = wanted.max(self.typical().saturating_add(MARGIN));
+        wanted.clamp(fastest.saturating_add(least), fastest.saturating_add(most.max(least)))
+    }
+
+    /// How slow the spikes are, if they keep coming.
+    fn spike(&self, now: Samples) -> Option<Samples> {
+        let mut recent =
+            self.spikes.iter().flatten().filter(|spike| now.saturating_sub(spike.began) < 2 * SPIKES_LAST);
+        let last = recent.next().filter(|last| now.saturating_sub(last.last) < SPIKES_LAST)?;
+        let slowest_before = recent.map(|spike| spike.transit).max()?;
+        Some(last.transit.max(slowest_before))
+    }
+}

@@ -1,0 +1,72 @@
+//! The interceptors of one connection: what each RTP and RTCP packet passes between SRTP and the audio thread.
+//!
+//! | slot | what | leg |
+//! |---|---|---|
+//! | 600 | [`reports`]: lets only RTCP pass that is ours, reads reports | both |
+//! | 2,000 | transport-wide sequence numbers, for video | out |
+//! | 4,000 | [`answers`]: sends again what the other side asks for | both |
+//! | 6,200 | receiver reports, of what came before any repair | both |
+//! | 6,500 | [`retransmission`]: unwraps RTX | in |
+//! | 7,000 | [`nack`]: asks for what is missing, in time with the round trip | both |
+//! | 8,000 | transport-wide feedback, for video | both |
+//! | 11,000 | sender reports | out |
+//! | 14,000 | [`inbound`]: hands audio to the audio thread | in |
+//!
+//! Inbound packets pass from the top of the table to its end, outbound ones the other way.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtc::interceptor::{
+    ReceiverReportBuilder, Registry, SenderReportBuilder, Slot, StreamInfo, TaggedPacket,
+    TwccReceiverBuilder, TwccSenderBuilder,
+};
+
+use crate::audio::AudioReceiver;
+use crate::counters::Counters;
+
+pub(crate) mod answers;
+pub(crate) mod inbound;
+pub(crate) mod nack;
+pub(crate) mod reports;
+pub(crate) mod retransmission;
+
+/// Between two reports. RFC 3550, section 6.2, allows less than 5 s where RTCP stays below 5 % of the bandwidth; two
+/// reports of some 100 bytes a second do, and the choice between FEC and DRED hangs on them.
+const REPORTS: Duration = Duration::from_millis(500);
+
+/// The chain in the order of the table above.
+pub(crate) fn build(counters: &Arc<Counters>, received: &AudioReceiver) -> Registry {
+    Registry::new()
+        .with(Slot::from(600), reports::Reports::new(Arc::clone(counters)))
+        .with(Slot::TwccSender, TwccSenderBuilder::new().build())
+        .with(Slot::NackResponder, answers::Answers::new(Arc::clone(counters)))
+        .with(Slot::from(6_200), ReceiverReportBuilder::new().with_interval(REPORTS).build())
+        .with(Slot::from(6_500), retransmission::Unwrap::default())
+        .with(Slot::NackGenerator, nack::Requests::new(Arc::clone(counters)))
+        .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
+        .with(Slot::SenderReport, SenderReportBuilder::new().with_interval(REPORTS).build())
+        .with(Slot::from(14_000), inbound::Inbound::new(Arc::clone(counters), received.clone()))
+}
+
+/// Whether generic NACK was agreed for a stream (RFC 4585, section 4.2).
+fn has_nack(info: &StreamInfo) -> bool {
+    info.rtcp_feedback.iter().any(|feedback| feedback.typ == "nack" && feedback.parameter.is_empty())
+}
+
+fn is_audio(info: &StreamInfo) -> bool {
+    info.mime_type.eq_ignore_ascii_case("audio/opus")
+}
+
+/// How far `sequence` is ahead of `of`, in the arithmetic of RFC 1982; negative when it is behind.
+fn ahead(sequence: u16, of: u16) -> i16 {
+    sequence.wrapping_sub(of).cast_signed()
+}
+
+/// Packets on their way through an interceptor.
+#[derive(Default)]
+struct Passing {
+    inbound: VecDeque<TaggedPacket>,
+    outbound: VecDeque<TaggedPacket>,
+}

@@ -1,0 +1,394 @@
+//! The peer connection of the WebRTC stack, with everything of ours around it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::BytesMut;
+use carillon_call::Role;
+use carillon_wire::Bytes32;
+use carillon_wire::payload::{Description, SdpKind};
+use rtc::crypto::RTCCryptoProvider as _;
+use rtc::data_channel::RTCDataChannelInit;
+use rtc::rtp;
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use rtc::shared::error::Error;
+use tokio::sync::mpsc;
+use webrtc::data_channel::{DataChannel, DataChannelEvent};
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceCandidateInit,
+    RTCIceCandidateType, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionIceEvent,
+    RTCPeerConnectionState, RTCSessionDescription, RTCStatsReportEntry, StatsSelector,
+};
+use webrtc::rtp_transceiver::RtpSender;
+
+use crate::audio::{AudioReceiver, OutgoingAudio};
+use crate::candidate::{Candidate, Kind};
+use crate::config::PeerConfig;
+use crate::counters::Counters;
+use crate::guard::Guard;
+use crate::interfaces::BindTo;
+use crate::sockets::{Sockets, Tasks};
+use crate::stats::Path;
+use crate::witness::{Seen, Witness};
+use crate::{chain, engine, sdp};
+
+/// The one data channel, agreed beforehand (RFC 8831, section 6.4), so that opening it takes no message.
+const CHANNEL: u16 = 0;
+
+/// How long the stack may take to close before its tasks are ended.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// What went wrong beneath.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectionError {
+    /// The WebRTC stack refused.
+    #[error("the WebRTC stack refused: {0}")]
+    Stack(#[from] Error),
+    /// A description is not one.
+    #[error(transparent)]
+    Sdp(#[from] sdp::SdpError),
+    /// The descriptions come in an order that does not fit.
+    #[error("the descriptions come in an order that does not fit")]
+    Order,
+    /// A path was up, and DTLS did not get through.
+    #[error("DTLS did not get through")]
+    Handshake,
+}
+
+/// What the stack says. Its callbacks run on the task that serves the sockets, so they only send this.
+#[derive(Debug)]
+pub(crate) enum FromStack {
+    Candidate { generation: u32, line: String },
+    Gathered { generation: u32 },
+    Ice(RTCIceConnectionState),
+    Connection(RTCPeerConnectionState),
+    DataOpen,
+    Data(BytesMut),
+}
+
+struct Callbacks {
+    sender: mpsc::UnboundedSender<FromStack>,
+    generation: Arc<AtomicU32>,
+}
+
+impl Callbacks {
+    fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
+    }
+}
+
+#[async_trait]
+impl PeerConnectionEventHandler for Callbacks {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        if let Ok(candidate) = event.candidate.to_json() {
+            let generation = self.generation();
+            let _ = self.sender.send(FromStack::Candidate { generation, line: candidate.candidate });
+        }
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            let _ = self.sender.send(FromStack::Gathered { generation: self.generation() });
+        }
+    }
+
+    async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
+        let _ = self.sender.send(FromStack::Ice(state));
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        let _ = self.sender.send(FromStack::Connection(state));
+    }
+}
+
+/// See the module. Ends its tasks, and with them its sockets, when it is dropped.
+pub(crate) struct Connection {
+    stack: Arc<dyn PeerConnection>,
+    data: Arc<dyn DataChannel>,
+    audio: Local,
+    /// Negotiated from the start, so that the camera needs no new offer.
+    video: Local,
+    witness: Arc<Witness>,
+    guard: Arc<Guard>,
+    counters: Arc<Counters>,
+    generation: Arc<AtomicU32>,
+    /// The caller's tracks are there from the start, the callee's once it knows the offer.
+    audio_sender: Option<Arc<dyn RtpSender>>,
+    tasks: Arc<Tasks>,
+}
+
+struct Local {
+    track: Arc<TrackLocalStaticRTP>,
+    source: u32,
+    repair: u32,
+}
+
+impl Connection {
+    /// # Errors
+    /// When the stack refuses, for example because no socket could be bound.
+    pub(crate) async fn open(
+        config: &PeerConfig,
+        counters: &Arc<Counters>,
+        received: &AudioReceiver,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<FromStack>, Seen), ConnectionError> {
+        let (witness, seen) = Witness::new().map_err(|error| Error::Crypto(error.to_string()))?;
+        let [audio_source, audio_repair, video_source, video_repair] = sources(&witness)?;
+        counters.repair.source.store(audio_source, Ordering::Relaxed);
+        counters.repair.repair.store(audio_repair, Ordering::Relaxed);
+        let guard = Arc::new(Guard::new(Arc::clone(counters), config.timings.check));
+        let tasks = Arc::new(Tasks::default());
+        let generation = Arc::new(AtomicU32::new(0));
+        let (sender, from_stack) = mpsc::unbounded_channel();
+        let callbacks = Callbacks { sender: sender.clone(), generation: Arc::clone(&generation) };
+        let stack = PeerConnectionBuilder::new()
+            .with_configuration(engine::configuration(config))
+            .with_media_engine(engine::media()?)
+            .with_setting_engine(engine::settings(config, Arc::clone(&witness) as _))
+            .with_interceptor_registry(chain::build(counters, received))
+            .with_runtime(Arc::new(Sockets::new(Arc::clone(&guard), Arc::clone(&tasks))))
+            .with_handler(Arc::new(callbacks))
+            .with_udp_addrs(vec![BindTo(config.interfaces)])
+            .build()
+            .await?;
+        let stack: Arc<dyn PeerConnection> = Arc::new(stack);
+        let local = |kind, source, repair| Local {
+            track: Arc::new(TrackLocalStaticRTP::new(engine::track(kind, source, repair))),
+            source,
+            repair,
+        };
+        let audio = local(RtpCodecKind::Audio, audio_source, audio_repair);
+        let video = local(RtpCodecKind::Video, video_source, video_repair);
+        let init = RTCDataChannelInit { negotiated: Some(CHANNEL), ..Default::default() };
+        let audio_sender = match config.role {
+            Role::Caller => {
+                let sender = stack.add_track(Arc::clone(&audio.track) as _).await?;
+                stack.add_track(Arc::clone(&video.track) as _).await?;
+                offer_all_codecs(&stack).await?;
+                Some(sender)
+            }
+            Role::Callee => None,
+        };
+        let data = stack.create_data_channel("control", Some(init)).await?;
+        tasks.keep(tokio::spawn(read_data(Arc::clone(&data), sender)).abort_handle());
+        let connection = Self {
+            stack,
+            data,
+            audio,
+            video,
+            witness,
+            guard,
+            counters: Arc::clone(counters),
+            generation,
+            audio_sender,
+            tasks,
+        };
+        Ok((connection, from_stack, seen))
+    }
+
+    /// Makes the offer that starts a generation. An offer that is still open is rolled back, explicitly: the stack
+    /// does not do it by itself.
+    pub(crate) async fn offer(&self, generation: u32) -> Result<Description, ConnectionError> {
+        if self.stack.pending_local_description().await.is_some() {
+            self.stack.set_local_description(RTCSessionDescription::rollback(None)?).await?;
+        }
+        self.generation.store(generation, Ordering::Release);
+        if generation > 0 {
+            self.guard.restarted();
+            self.stack.restart_ice().await?;
+        }
+        let offer = self.stack.create_offer(None).await?;
+        let description = sdp::describe(&offer.sdp, (self.audio.source, self.audio.repair))?;
+        self.stack.set_local_description(offer).await?;
+        Ok(description)
+    }
+
+    /// Applies the other side's description; answers an offer.
+    pub(crate) async fn apply(
+        &mut self,
+        generation: u32,
+        kind: SdpKind,
+        description: &Description,
+    ) -> Result<Option<Description>, ConnectionError> {
+        let accepted = sdp::accept(description)?;
+        let sources: HashSet<_> = sdp::sources(&accepted).collect();
+        *self.counters.declared() = sources;
+        let repair = sdp::repair_of_opus(&accepted).unwrap_or(0);
+        self.counters.repair.payload_type.store(repair, Ordering::Release);
+        match kind {
+            SdpKind::Answer => {
+                self.stack.set_remote_description(RTCSessionDescription::answer(accepted)?).await?;
+                Ok(None)
+            }
+            SdpKind::Offer => {
+                self.generation.store(generation, Ordering::Release);
+                self.guard.restarted();
+                self.stack.set_remote_description(RTCSessionDescription::offer(accepted)?).await?;
+                if self.audio_sender.is_none() {
+                    self.audio_sender = Some(self.stack.add_track(Arc::clone(&self.audio.track) as _).await?);
+                    self.stack.add_track(Arc::clone(&self.video.track) as _).await?;
+                }
+                let answer = self.stack.create_answer(None).await?;
+                let description = sdp::describe(&answer.sdp, (self.audio.source, self.audio.repair))?;
+                self.stack.set_local_description(answer).await?;
+                Ok(Some(description))
+            }
+        }
+    }
+
+    pub(crate) async fn add_candidate(&self, candidate: &Candidate) -> Result<(), ConnectionError> {
+        let candidate = RTCIceCandidateInit {
+            candidate: candidate.line(),
+            sdp_mid: Some("0".to_owned()),
+            sdp_mline_index: Some(0),
+            ..Default::default()
+        };
+        Ok(self.stack.add_ice_candidate(candidate).await?)
+    }
+
+    /// SHA-256 of the certificate that DTLS has let through; `None` before.
+    pub(crate) async fn fingerprint(&self) -> Option<Bytes32> {
+        let certificates = self.stack.sctp().await?.transport().get_remote_certificates().await.ok()?;
+        self.witness.fingerprint(certificates.first()?)
+    }
+
+    /// The name of the SRTP profile that DTLS chose.
+    pub(crate) async fn srtp_profile(&self) -> Option<String> {
+        let report = self.stack.get_stats(Instant::now(), StatsSelector::None).await;
+        report.iter().find_map(|entry| match entry {
+            RTCStatsReportEntry::Transport(transport) => Some(transport.srtp_cipher.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) async fn path(&self) -> Option<Path> {
+        let ice = self.stack.sctp().await?.transport().ice_transport();
+        let pair = ice.get_selected_candidate_pair().await.ok()??;
+        let (local, remote) = (pair.local().typ, pair.remote().typ);
+        Some(Path { local: kind(local), remote: kind(remote) })
+    }
+
+    /// Starts the task that sends audio. It has nothing else to do: no candidate and no description delays it.
+    pub(crate) async fn send_audio(
+        &self,
+        mut outgoing: mpsc::Receiver<OutgoingAudio>,
+    ) -> Result<(), ConnectionError> {
+        let sender = self.audio_sender.as_ref().ok_or(ConnectionError::Order)?;
+        let parameters = sender.get_parameters().await?.rtp_parameters;
+        let codec = parameters
+            .codecs
+            .iter()
+            .find(|codec| codec.rtp_codec.mime_type.eq_ignore_ascii_case("audio/opus"));
+        let payload_type = codec.ok_or(ConnectionError::Order)?.payload_type;
+        let (track, ssrc) = (Arc::clone(&self.audio.track), self.audio.source);
+        let counters = Arc::clone(&self.counters);
+        let mut random = [0; 6];
+        self.witness.random().fill(&mut random).map_err(|error| Error::Crypto(error.to_string()))?;
+        // Both start at random (RFC 3550, section 5.1); the sequence low enough not to go round in the first packets
+        // (RFC 3711, section 3.3.1).
+        let [high, low, time @ ..] = random;
+        let mut sequence_number = u16::from_be_bytes([high & 0x7F, low]);
+        let start = u32::from_be_bytes(time);
+        let task = async move {
+            while let Some(OutgoingAudio { timestamp, marker, payload }) = outgoing.recv().await {
+                if !counters.is_admitted() {
+                    continue;
+                }
+                let timestamp = timestamp.wrapping_add(start);
+                let header = rtp::Header {
+                    version: 2,
+                    marker,
+                    payload_type,
+                    sequence_number,
+                    timestamp,
+                    ssrc,
+                    ..Default::default()
+                };
+                sequence_number = sequence_number.wrapping_add(1);
+                if track.write_rtp(rtp::Packet { header, payload }).await.is_err() {
+                    break;
+                }
+            }
+        };
+        self.tasks.keep(tokio::spawn(task).abort_handle());
+        Ok(())
+    }
+
+    pub(crate) async fn send_data(&self, message: &str) -> Result<(), ConnectionError> {
+        Ok(self.data.try_send_text(message).await?)
+    }
+
+    /// Waits until what was handed to the data channel has been acknowledged, at most this long.
+    pub(crate) async fn linger(&self, limit: Duration) {
+        let acknowledged = async {
+            while self.data.outstanding_bytes().await.is_ok_and(|bytes| bytes > 0) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = tokio::time::timeout(limit, acknowledged).await;
+    }
+
+    /// Tells the other side, frees relays, and is gone when this returns.
+    pub(crate) async fn close(self) {
+        let _ = tokio::time::timeout(CLOSING, self.stack.close()).await;
+        self.tasks.abort();
+    }
+}
+
+impl Drop for Connection {
+    /// The stack's own drop leaves its task running, with the sockets.
+    fn drop(&mut self) {
+        self.tasks.abort();
+    }
+}
+
+/// A track would have its own codec offered and no other.
+async fn offer_all_codecs(stack: &Arc<dyn PeerConnection>) -> Result<(), Error> {
+    for transceiver in stack.get_transceivers().await {
+        let kind = match transceiver.sender().await? {
+            Some(sender) => sender.track().kind().await,
+            None => continue,
+        };
+        transceiver.set_codec_preferences(engine::codecs(kind)).await?;
+    }
+    Ok(())
+}
+
+/// Four sources, drawn at random (RFC 3550, section 8.1).
+fn sources(witness: &Witness) -> Result<[u32; 4], Error> {
+    let mut sources = [0; 4];
+    for source in &mut sources {
+        let mut bytes = [0; 4];
+        witness.random().fill(&mut bytes).map_err(|error| Error::Crypto(error.to_string()))?;
+        *source = u32::from_be_bytes(bytes);
+    }
+    Ok(sources)
+}
+
+async fn read_data(data: Arc<dyn DataChannel>, sender: mpsc::UnboundedSender<FromStack>) {
+    while let Some(event) = data.poll().await {
+        let said = match event {
+            DataChannelEvent::OnOpen => FromStack::DataOpen,
+            DataChannelEvent::OnMessage(message) => FromStack::Data(message.data),
+            DataChannelEvent::OnClose => break,
+            _ => continue,
+        };
+        if sender.send(said).is_err() {
+            break;
+        }
+    }
+}
+
+const fn kind(typ: RTCIceCandidateType) -> Kind {
+    match typ {
+        RTCIceCandidateType::Srflx => Kind::ServerReflexive,
+        RTCIceCandidateType::Prflx => Kind::PeerReflexive,
+        RTCIceCandidateType::Relay => Kind::Relay,
+        // The stack's enum may grow.
+        _ => Kind::Host,
+    }
+}

@@ -1,0 +1,149 @@
+//! Setting up: what is said, in which order, and what is agreed.
+
+use carillon_call::{PeerCommand, Role, Transport};
+use carillon_transport::candidate::Kind;
+use carillon_transport::{Dropped, Interfaces, Path};
+use carillon_wire::frame::Media;
+use carillon_wire::payload::SdpKind;
+
+use crate::support::{End, Pair, Side, config};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_ends_connect_and_see_the_sealed_certificates() {
+    let mut pair = Pair::direct();
+    pair.connect().await;
+    for side in Side::BOTH {
+        let sealed = pair.seen.iter().find_map(|(from, said)| match said {
+            Transport::LocalDescription { description, .. } if *from == side.other() => {
+                Some(description.fingerprint)
+            }
+            _ => None,
+        });
+        let ice = pair.said(side, |said| *said == Transport::IceUp).unwrap();
+        let dtls = pair
+            .said(side, |said| *said == Transport::DtlsUp { fingerprint: sealed.unwrap() })
+            .expect("the sealed certificate was shown");
+        let data = pair.said(side, |said| *said == Transport::DataOpen).unwrap();
+        assert!(ice < dtls && dtls < data);
+        let host = Path { local: Kind::Host, remote: Kind::Host };
+        assert_eq!(pair.stats(side).path, Some(host));
+        assert!(pair.stats(side).round_trip.is_some());
+    }
+    pair.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn srtp_is_protected_by_aes_gcm() {
+    let mut pair = Pair::direct();
+    pair.connect().await;
+    for side in Side::BOTH {
+        assert_eq!(pair.stats(side).srtp.as_deref(), Some("SRTP_AEAD_AES_128_GCM"));
+    }
+    pair.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_description_comes_before_its_candidates_and_holds_none() {
+    let mut pair = Pair::direct();
+    pair.connect().await;
+    for side in Side::BOTH {
+        let described = pair.said(side, |said| matches!(said, Transport::LocalDescription { .. })).unwrap();
+        let found = pair.said(side, |said| matches!(said, Transport::LocalCandidates { .. })).unwrap();
+        assert!(described < found);
+        let last = pair.said(side, |said| matches!(said, Transport::LocalCandidates { last: true, .. }));
+        assert!(last.is_some());
+        let Transport::LocalDescription { description, .. } = &pair.seen[described].1 else { panic!() };
+        for secret in ["a=candidate", "a=fingerprint", "127.0.0.1"] {
+            assert!(!description.sdp.contains(secret), "{}", description.sdp);
+        }
+    }
+    pair.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn audio_video_and_data_are_described_from_the_start_and_fit_into_a_box() {
+    let mut caller = End::open(config(Role::Caller));
+    let sdp = caller.described().await.sdp;
+    let sections: Vec<_> = sdp.lines().filter(|line| line.starts_with("m=")).collect();
+    let codecs = |at: usize| sections[at].split(' ').skip(3).collect::<Vec<_>>();
+    assert!(sections[0].starts_with("m=audio") && sections[1].starts_with("m=video"));
+    assert!(sections[2].starts_with("m=application"));
+    assert_eq!(codecs(0), ["111", "112"]);
+    assert_eq!(codecs(1), ["102", "103", "96", "97"]);
+    for line in [
+        "a=group:BUNDLE 0 1 2",
+        "a=rtcp-mux",
+        "a=rtpmap:111 opus/48000/2",
+        "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1",
+        "a=rtcp-fb:111 nack",
+        "a=fmtp:112 apt=111",
+        "a=rtcp-fb:102 nack pli",
+        "a=rtcp-fb:102 ccm fir",
+        "a=rtcp-fb:102 transport-cc",
+        "a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+    ] {
+        assert!(sdp.lines().any(|found| found.trim_end() == line), "{line} in\n{sdp}");
+    }
+    // Beside it an Offer has credentials and a tag; 8,188 bytes is all that a box takes.
+    assert!(sdp.len() < 4_500, "{}", sdp.len());
+    drop(caller);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_only_end_without_a_relay_fails_at_once() {
+    let mut caller = config(Role::Caller);
+    caller.relay_only = true;
+    let mut end = End::open(caller);
+    assert!(matches!(end.next().await, carillon_transport::Event::Call(Transport::Failed)));
+    assert!(matches!(end.next().await, carillon_transport::Event::Closed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn candidates_that_come_before_the_answer_wait_for_it() {
+    let (mut caller, mut callee) = (End::open(config(Role::Caller)), End::open(config(Role::Callee)));
+    let offer = caller.described().await;
+    callee.peer.handle(PeerCommand::ApplyRemote { generation: 0, kind: SdpKind::Offer, description: offer });
+    let answer = callee.described().await;
+    let found = |event| match event {
+        carillon_transport::Event::Call(Transport::LocalCandidates { candidates, last, .. }) => {
+            Some((candidates, last))
+        }
+        _ => None,
+    };
+    // Only the callee's reach the other side, and before its answer.
+    let (candidates, last) = callee.until(found).await;
+    caller.peer.handle(PeerCommand::AddCandidates { generation: 0, candidates, last });
+    caller.peer.handle(PeerCommand::ApplyRemote {
+        generation: 0,
+        kind: SdpKind::Answer,
+        description: answer,
+    });
+    for end in [&mut caller, &mut callee] {
+        end.until(|event| {
+            matches!(event, carillon_transport::Event::Call(Transport::DtlsUp { .. })).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_machines_own_interfaces_give_no_loopback_candidate() {
+    let mut all = config(Role::Caller);
+    all.interfaces = Interfaces::All;
+    all.media = Media::Video;
+    let mut end = End::open(all);
+    end.described().await;
+    let mut found = Vec::new();
+    end.until(|event| match event {
+        carillon_transport::Event::Call(Transport::LocalCandidates { candidates, last, .. }) => {
+            found.extend(candidates);
+            last.then_some(())
+        }
+        _ => None,
+    })
+    .await;
+    assert!(found.iter().all(|line| !line.contains(" 127.") && !line.contains(" ::1 ")), "{found:?}");
+    let expected = carillon_transport::local_addresses();
+    assert_eq!(found.len(), expected.len(), "one for each address");
+    assert_eq!(end.peer.stats().dropped.of(Dropped::NotSendable), 0);
+}

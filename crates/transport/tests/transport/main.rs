@@ -1,0 +1,20 @@
+//! Two connections in one process, over loopback and real sockets.
+
+#[cfg(test)]
+mod audio;
+#[cfg(test)]
+mod close;
+#[cfg(test)]
+mod connect;
+#[cfg(test)]
+mod data;
+#[cfg(test)]
+mod garbage;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod security;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,231 @@
+//! Two ends, the signaling between them, and a line that a test can spoil.
+
+pub(crate) mod line;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use carillon_call::{PeerCommand, Role, Transport};
+use carillon_transport::{Event, Interfaces, OutgoingAudio, Peer, PeerConfig, ReceivedAudio, Stats};
+use carillon_wire::frame::Media;
+use carillon_wire::payload::{Description, SdpKind};
+use line::Line;
+use tokio::sync::mpsc;
+
+/// How long anything may take before a test fails.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Caller,
+    Callee,
+}
+
+impl Side {
+    pub(crate) const BOTH: [Self; 2] = [Self::Caller, Self::Callee];
+
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Caller => Self::Callee,
+            Self::Callee => Self::Caller,
+        }
+    }
+}
+
+pub(crate) struct End {
+    pub(crate) peer: Peer,
+    pub(crate) events: mpsc::UnboundedReceiver<Event>,
+}
+
+pub(crate) fn config(role: Role) -> PeerConfig {
+    PeerConfig { interfaces: Interfaces::Loopback, ..PeerConfig::new(role, Media::Audio) }
+}
+
+impl End {
+    pub(crate) fn open(config: PeerConfig) -> Self {
+        let (sender, events) = mpsc::unbounded_channel();
+        let peer = Peer::open(config, move |event| {
+            let _ = sender.send(event);
+        });
+        Self { peer, events }
+    }
+
+    /// The next event.
+    pub(crate) async fn next(&mut self) -> Event {
+        let next = tokio::time::timeout(LIMIT, self.events.recv()).await;
+        next.expect("an event within the limit").expect("the peer is not gone")
+    }
+
+    /// The first event that fits; others are lost.
+    pub(crate) async fn until<T>(&mut self, mut fits: impl FnMut(Event) -> Option<T>) -> T {
+        loop {
+            let event = self.next().await;
+            if let Some(found) = fits(event) {
+                return found;
+            }
+        }
+    }
+
+    pub(crate) async fn described(&mut self) -> Description {
+        self.until(|event| match event {
+            Event::Call(Transport::LocalDescription { description, .. }) => Some(description),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn closed(mut self) {
+        self.until(|event| matches!(event, Event::Closed).then_some(())).await;
+    }
+}
+
+/// What a test sees of both ends.
+pub(crate) type Seen = (Side, Transport);
+
+/// Two ends whose descriptions and candidates reach each other.
+pub(crate) struct Pair {
+    caller: End,
+    callee: End,
+    pub(crate) line: Option<Line>,
+    /// Everything they said, descriptions and candidates too.
+    pub(crate) seen: Vec<Seen>,
+}
+
+impl Pair {
+    pub(crate) fn direct() -> Self {
+        Self::of(config(Role::Caller), config(Role::Callee), None)
+    }
+
+    pub(crate) async fn over_a_line(seed: u64) -> Self {
+        Self::of(config(Role::Caller), config(Role::Callee), Some(Line::new(seed).await))
+    }
+
+    pub(crate) fn of(caller: PeerConfig, callee: PeerConfig, line: Option<Line>) -> Self {
+        Self { caller: End::open(caller), callee: End::open(callee), line, seen: Vec::new() }
+    }
+
+    pub(crate) fn end(&self, side: Side) -> &End {
+        match side {
+            Side::Caller => &self.caller,
+            Side::Callee => &self.callee,
+        }
+    }
+
+    pub(crate) fn peer(&self, side: Side) -> &Peer {
+        &self.end(side).peer
+    }
+
+    pub(crate) fn stats(&self, side: Side) -> Stats {
+        self.peer(side).stats()
+    }
+
+    /// Lets both go on until what was seen since the call of this is enough.
+    pub(crate) async fn until(&mut self, mut enough: impl FnMut(&[Seen]) -> bool) {
+        let from = self.seen.len();
+        let all = async {
+            while !enough(&self.seen[from..]) {
+                let (side, event) = tokio::select! {
+                    event = self.caller.events.recv() => (Side::Caller, event),
+                    event = self.callee.events.recv() => (Side::Callee, event),
+                };
+                let Some(Event::Call(transport)) = event else { continue };
+                self.carry(side, &transport);
+                self.seen.push((side, transport));
+            }
+        };
+        tokio::time::timeout(LIMIT, all).await.expect("enough was seen within the limit");
+    }
+
+    fn carry(&mut self, from: Side, said: &Transport) {
+        let kind = match from {
+            Side::Caller => SdpKind::Offer,
+            Side::Callee => SdpKind::Answer,
+        };
+        let command = match said.clone() {
+            Transport::LocalDescription { generation, description } => {
+                PeerCommand::ApplyRemote { generation, kind, description }
+            }
+            Transport::LocalCandidates { generation, candidates, last } => {
+                let candidates = match &self.line {
+                    Some(line) => {
+                        candidates.iter().map(|candidate| line.instead_of(from, candidate)).collect()
+                    }
+                    None => candidates,
+                };
+                PeerCommand::AddCandidates { generation, candidates, last }
+            }
+            _ => return,
+        };
+        self.peer(from.other()).handle(command);
+    }
+
+    /// Until both say that path and DTLS are up and the data channel is open.
+    pub(crate) async fn connect(&mut self) {
+        let is_open = |seen: &[Seen], side| seen.contains(&(side, Transport::DataOpen));
+        self.until(|seen| Side::BOTH.into_iter().all(|side| is_open(seen, side))).await;
+    }
+
+    pub(crate) fn said(&self, side: Side, fits: impl Fn(&Transport) -> bool) -> Option<usize> {
+        self.seen.iter().position(|(from, transport)| *from == side && fits(transport))
+    }
+
+    pub(crate) async fn close(self) {
+        for side in Side::BOTH {
+            self.peer(side).handle(PeerCommand::Close);
+        }
+        let Self { caller, callee, .. } = self;
+        caller.closed().await;
+        callee.closed().await;
+    }
+}
+
+/// Sends packets from a plain thread at their own pace, each with its number, and gives what came of them to `taken`
+/// until it says that it has enough.
+pub(crate) async fn talk(
+    pair: &Pair,
+    from: Side,
+    packets: std::ops::Range<u32>,
+    every: Duration,
+    mut enough: impl FnMut(&ReceivedAudio) -> bool,
+) -> Vec<ReceivedAudio> {
+    let sender = pair.peer(from).audio();
+    let speaking = std::thread::spawn(move || {
+        for number in packets {
+            let payload = Bytes::from(number.to_be_bytes().repeat(20));
+            sender.send(OutgoingAudio { timestamp: number * 960, marker: number == 0, payload });
+            std::thread::sleep(every);
+        }
+    });
+    let received = pair.peer(from.other()).received();
+    let mut all = Vec::new();
+    let listening = async {
+        loop {
+            while let Some(packet) = received.pop() {
+                let end = enough(&packet);
+                all.push(packet);
+                if end {
+                    return;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, listening).await.expect("enough came within the limit");
+    speaking.join().expect("the speaker speaks");
+    all
+}
+
+/// The number in a packet of [`talk`].
+pub(crate) fn number(packet: &ReceivedAudio) -> u32 {
+    u32::from_be_bytes(*packet.payload.first_chunk().expect("four bytes"))
+}
+
+/// Waits until what is asked for holds.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    assert!(tokio::time::timeout(LIMIT, waiting).await.is_ok(), "{what}");
+}
