@@ -7,9 +7,11 @@ mod acks;
 mod frames;
 mod ongoing;
 mod outputs;
+mod sound;
 mod upkeep;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use carillon_call::{Calls, Input, Network, Signal, Transport, User};
@@ -22,12 +24,13 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::clock::{Calendar, steady_now};
 use crate::convert::call_state;
-use crate::dto::{Account, ClientEvent, Connection, Party, State};
+use crate::dto::{Account, ClientEvent, Connection, Party, State, Tone};
 use crate::error::{ClientError, LocalCode};
 use crate::http::SignedApi;
 use crate::peer::{PeerEvents, PeerFactory};
 use crate::secrets::Vault;
 use crate::socket::{Dial, Socket, SocketCommand, SocketConfig, SocketEvent};
+use crate::sound::{DeskStatus, Engine, News, SoundChange, SoundSettings};
 use crate::store::Store;
 use crate::trust::{Devices, TrustBook};
 use acks::Acks;
@@ -56,6 +59,10 @@ pub(crate) enum Wish {
     Settings(CallSettings),
     /// The person has seen the missed calls.
     MissedSeen,
+    /// Change how sound is taken and played; the answer is what it is then.
+    Sound(SoundChange, oneshot::Sender<Result<SoundSettings, ClientError>>),
+    /// How sound is set, and how the devices are.
+    SoundState(oneshot::Sender<(SoundSettings, DeskStatus)>),
     /// Hang up, close the line, and end.
     Shutdown(oneshot::Sender<()>),
 }
@@ -119,7 +126,17 @@ pub(crate) struct Actor {
     from_socket: (mpsc::Sender<SocketEvent>, mpsc::Receiver<SocketEvent>),
     from_peers: Inbox<(CallId, Transport)>,
     from_work: Inbox<Done>,
+    /// None for a client that carries no sound.
+    engine: Option<Engine>,
+    from_sound: mpsc::UnboundedReceiver<News>,
+    /// What is to be heard for each call.
+    tones: BTreeMap<CallId, Tone>,
     upkeep_at: Instant,
+    /// When the credentials of the relays are asked for anew.
+    renew_relays_at: Option<Instant>,
+    /// The addresses of this machine when they were last looked at, and when they are looked at next.
+    addresses: Vec<IpAddr>,
+    glance_at: Instant,
 }
 
 /// What an actor starts with.
@@ -128,6 +145,8 @@ pub(crate) struct Start {
     pub(crate) account: Option<Account>,
     pub(crate) settings: Option<CallSettings>,
     pub(crate) replays: ReplayCache,
+    pub(crate) engine: Option<Engine>,
+    pub(crate) from_sound: mpsc::UnboundedReceiver<News>,
 }
 
 impl Actor {
@@ -152,7 +171,13 @@ impl Actor {
             from_socket: mpsc::channel(64),
             from_peers: mpsc::unbounded_channel(),
             from_work: mpsc::unbounded_channel(),
+            engine: start.engine,
+            from_sound: start.from_sound,
+            tones: BTreeMap::new(),
             upkeep_at: Instant::now() + upkeep::INTERVAL,
+            renew_relays_at: None,
+            addresses: Vec::new(),
+            glance_at: Instant::now(),
         };
         tokio::spawn(actor.run());
     }
@@ -169,6 +194,12 @@ impl Actor {
                 Some(event) = self.from_socket.1.recv() => self.heard(event).await,
                 Some((call, event)) = self.from_peers.1.recv() => self.input(call, Input::Transport(event)),
                 Some(done) = self.from_work.1.recv() => self.done(done).await,
+                Some(news) = self.from_sound.recv() => self.sound_says(news),
+                () = sleep_until(self.renew_relays_at.unwrap_or(self.upkeep_at)), if self.renew_relays_at.is_some() => {
+                    self.renew_relays_at = None;
+                    self.request(ClientFrame::Turn {});
+                }
+                () = sleep_until(self.glance_at), if !self.calls.is_empty() => self.glance(),
                 () = sleep_until(timeout.unwrap_or(self.upkeep_at)), if timeout.is_some() => {
                     self.machine.handle_timeout(steady_now());
                 }
@@ -195,6 +226,10 @@ impl Actor {
             }
         }
         self.drain().await;
+        if let Some(mut engine) = self.engine.take() {
+            // Devices take a moment to close; recordings are complete then.
+            let _ = tokio::task::spawn_blocking(move || engine.close()).await;
+        }
         if let Some(socket) = self.socket.take() {
             // Whatever the line still says must not keep it from ending.
             self.from_socket.1.close();
@@ -232,6 +267,12 @@ impl Actor {
             Wish::Account(account) => self.set_account(account),
             Wish::Settings(settings) => self.set_settings(settings),
             Wish::MissedSeen => self.missed_seen(),
+            Wish::Sound(change, reply) => {
+                let _ = reply.send(self.set_sound(change));
+            }
+            Wish::SoundState(reply) => {
+                let _ = reply.send(self.sound_state());
+            }
             // Ended the loop before it came here.
             Wish::Shutdown(done) => drop(done),
         }
@@ -333,6 +374,7 @@ impl Actor {
                     self.machine.handle_network(steady_now(), Network::Lost);
                 }
                 self.watch();
+                self.request(ClientFrame::Turn {});
                 self.refresh(upkeep::Part::ALL);
                 self.upkeep();
             }

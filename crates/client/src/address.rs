@@ -58,6 +58,11 @@ impl ServerAddress {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
 
+    /// Whether the server is on this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        is_this_machine(self.host())
+    }
+
     /// TCP port.
     pub const fn port(&self) -> u16 {
         self.port

@@ -3,8 +3,10 @@
 mod account;
 mod calls;
 mod people;
+mod sound;
 
 pub use account::NewAccount;
+pub use sound::{EndState, SoundDeviceInfo, SoundState};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,10 +28,11 @@ use crate::dto::{Account, ClientEvent, Connection, State};
 use crate::error::{ClientError, LocalCode};
 use crate::http::{Api, SignedApi};
 use crate::identity::Identity;
-use crate::peer::{PeerFactory, SignalingPeers};
+use crate::peer::{PeerFactory, WebRtcPeers};
 use crate::profile::Profile;
 use crate::secrets::Vault;
 use crate::socket::NetworkDial;
+use crate::sound::{Engine, SoundSettings, SoundSetup};
 use crate::store::{Store, fact};
 use crate::tls::Roots;
 use crate::trust::TrustBook;
@@ -55,6 +58,8 @@ pub struct ClientConfig {
     pub ca: Option<PathBuf>,
     /// Who makes the peer connections of calls.
     pub peers: Arc<dyn PeerFactory>,
+    /// Whether and how calls sound.
+    pub sound: SoundSetup,
     /// Where the date comes from.
     pub calendar: Calendar,
 }
@@ -68,7 +73,8 @@ impl ClientConfig {
             insecure_http: false,
             insecure_secrets: false,
             ca: None,
-            peers: Arc::new(SignalingPeers),
+            peers: Arc::new(WebRtcPeers::new()),
+            sound: SoundSetup::default(),
             calendar: Calendar::default(),
         }
     }
@@ -178,6 +184,7 @@ impl Client {
         let store = Store::open(&profile.database()?).await?;
         let account: Option<Account> = store.fact(fact::ACCOUNT).await?;
         let settings: Option<CallSettings> = store.fact(fact::SETTINGS).await?;
+        let kept_sound: Option<SoundSettings> = store.fact(fact::SOUND).await?;
         let kept_insecure: bool = store.fact(fact::INSECURE_HTTP).await?.unwrap_or_default();
         let insecure_http = config.insecure_http || kept_insecure;
         let server =
@@ -195,10 +202,20 @@ impl Client {
         let replays = ReplayCache::from_entries(store.replays(config.calendar.now()).await?);
         let trust = TrustBook::load(store.clone()).await?;
         let (events, _) = broadcast::channel(EVENT_BUFFER);
+        if server.as_ref().is_some_and(ServerAddress::is_here) {
+            config.peers.server_is_here();
+        }
         let shared =
             Arc::new(Shared { store, trust, events, peers: config.peers, calendar: config.calendar });
         let (wishes, receiver) = mpsc::channel(WISH_BUFFER);
-        let start = Start { signed_in: signed_in.clone(), account, settings, replays };
+        let (news, from_sound) = mpsc::unbounded_channel();
+        let engine = match config.sound {
+            SoundSetup::Off => None,
+            SoundSetup::On { change, source } => {
+                Some(Engine::new(kept_sound.unwrap_or_default().with(change)?, source, news))
+            }
+        };
+        let start = Start { signed_in: signed_in.clone(), account, settings, replays, engine, from_sound };
         Actor::start(Arc::clone(&shared), receiver, start);
         let inner = Inner {
             shared,

@@ -5,6 +5,9 @@ use carillon_wire::rest::CallSettings;
 use carillon_wire::{AccountId, CallId, DeviceId, Handle, Millis, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+use crate::quality::Quality;
+use crate::sound::SoundNews;
+
 /// Everything that a screen which has just been opened needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct State {
@@ -323,7 +326,7 @@ pub struct PinState {
 }
 
 /// Something happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ClientEvent {
     /// The line to the server is another.
@@ -337,6 +340,15 @@ pub enum ClientEvent {
         /// Which.
         tone: Tone,
     },
+    /// The first sound of the other side is on its way to the speaker.
+    FirstSound {
+        /// Of which call.
+        call: CallId,
+    },
+    /// How good a call was in the last second.
+    Quality(Quality),
+    /// Something about this machine's sound.
+    Sound(SoundNews),
     /// The own account looks different.
     Account(Account),
     /// Who may call has changed.

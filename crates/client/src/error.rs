@@ -97,6 +97,8 @@ local_codes! {
     KeysInvalid = "keys_invalid", "The server gave keys that don't belong to this account. The call was not placed.";
     /// Something was typed that can't be.
     Invalid = "invalid", "This value can't be used.";
+    /// The sound system of this machine does not answer.
+    Sound = "sound", "The sound of this computer can't be used. Check that a sound system runs.";
     /// The client has been shut down.
     Stopped = "stopped", "Carillon is closing.";
 }

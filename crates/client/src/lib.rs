@@ -9,7 +9,7 @@
 //! - incoming: everything in the sealed Offer before anything is shown (`actor/frames.rs`);
 //! - in a call: the DTLS fingerprint and the confirmation of the emoji, by the machine.
 //!
-//! No sound or picture flows yet: see [`peer::SignalingPeers`].
+//! Sound flows through one thread (`sound`), over peers that are given to it ([`peer`]). Pictures come with a later step.
 
 #![forbid(unsafe_code)]
 
@@ -25,17 +25,26 @@ mod http;
 mod identity;
 pub mod peer;
 mod profile;
+mod quality;
 mod secrets;
 mod socket;
+mod sound;
 mod store;
 mod tls;
 mod trust;
 
 pub use address::ServerAddress;
-pub use client::{Client, ClientConfig, Events, NewAccount, RecoveryPhrase, Whom};
+pub use carillon_devices::{CHIRP_EVERY, chirp};
+pub use client::{
+    Client, ClientConfig, EndState, Events, NewAccount, RecoveryPhrase, SoundDeviceInfo, SoundState, Whom,
+};
 pub use clock::Calendar;
 pub use dto::{
     Account, CallEnd, CallState, ClientEvent, Connection, Direction, Emoji, MediaOn, Outcome, Party, Phase,
     PinState, RecentCall, State, Tone, Trust, Why,
 };
 pub use error::{ClientError, ErrorCode, LocalCode};
+pub use quality::{Quality, Reason, Word};
+pub use sound::{
+    EchoControl, SoundChange, SoundDirection, SoundNews, SoundSettings, SoundSetup, SoundSource, SoundTest,
+};

@@ -4,19 +4,29 @@
 //! Who makes peers is given to the client when it is opened, so a test can put one in whose DTLS shows a wrong
 //! certificate, or one that never comes up.
 
+mod webrtc;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use carillon_call::{PeerCommand, Role, Transport};
+pub use carillon_transport::{IceServer, OutgoingAudio, ReceivedAudio, Stats as PathStats};
 use carillon_wire::frame::Media;
 use carillon_wire::payload::{Description, SdpKind};
 use carillon_wire::{Bytes32, CallId};
 use rand::Rng as _;
 use tokio::sync::mpsc;
+pub use webrtc::WebRtcPeers;
 
 /// Makes the peer connection of a call.
 pub trait PeerFactory: Send + Sync {
     /// A peer for this call. A caller's makes its offer at once. What happens to it goes to `events`; nothing may block.
     fn create(&self, call: CallId, role: Role, media: Media, events: PeerEvents) -> Box<dyn Peer>;
+
+    /// The server is on this machine, and so, most likely, is the other end. Nothing for peers to whom that means nothing.
+    fn server_is_here(&self) {}
+
+    /// The servers that help the next peers to find a path. Nothing for peers that need none.
+    fn use_ice_servers(&self, _: Vec<IceServer>) {}
 }
 
 /// The peer connection of one call.
@@ -24,6 +34,23 @@ pub trait Peer: Send {
     /// Does what the machine asks: everything but [`PeerCommand::Create`]. After [`PeerCommand::Close`] nothing comes.
     /// Must not block.
     fn handle(&mut self, command: PeerCommand);
+
+    /// The way of the call's sound, asked for once, right after the peer was made. None for a peer without media.
+    fn audio(&mut self) -> Option<Box<dyn AudioPath>> {
+        None
+    }
+}
+
+/// The way of one call's sound, held by the audio thread. Nothing here may wait.
+pub trait AudioPath: Send {
+    /// Sends one encoded piece of speech. What may not go out yet is dropped.
+    fn send(&mut self, audio: OutgoingAudio);
+
+    /// The next packet of the other side, in the order of arrival.
+    fn receive(&mut self) -> Option<ReceivedAudio>;
+
+    /// How the path is doing.
+    fn stats(&self) -> PathStats;
 }
 
 /// Where a peer says what happened to it.
@@ -44,7 +71,7 @@ impl PeerEvents {
     }
 }
 
-/// Peers without media: **no sound and no picture flows**.
+/// Peers without media: **no sound and no picture flows**. For tests of all that comes before the media.
 ///
 /// The "path" is the sealed relay of the signaling itself. Each side describes a session without media sections and
 /// with a random fingerprint; once both descriptions are there, each sends an empty list of candidates, sealed. When

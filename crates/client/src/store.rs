@@ -55,6 +55,8 @@ pub(crate) mod fact {
     pub(crate) const ACCOUNT: &str = "account";
     /// Who may call, as it was last.
     pub(crate) const SETTINGS: &str = "settings";
+    /// Sound, as the person has set it.
+    pub(crate) const SOUND: &str = "sound";
     /// The server's key that signs badges, as it was first.
     pub(crate) const ISSUER: &str = "issuer";
     /// The device of a sign-up that has begun.

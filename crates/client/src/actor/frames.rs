@@ -4,11 +4,13 @@ use carillon_call::{Ring, Signal};
 use carillon_e2e::{CallContext, Incoming, OpenedOffer, commitment};
 use carillon_wire::frame::{CallerInfo, ClientFrame, Event, Media, ServerFrame, Topic};
 use carillon_wire::{Blob, CallId, Code, Millis, PROTOCOL, UnixMillis};
+use tokio::time::Instant;
 
 use super::ongoing::Ongoing;
 use super::{Actor, upkeep};
 use crate::dto::{ClientEvent, Party, Trust};
 use crate::error::{ClientError, ErrorCode, LocalCode};
+use crate::peer::IceServer;
 use crate::trust::TrustBook;
 
 /// A `ring` as it came.
@@ -112,6 +114,7 @@ impl Actor {
                 frame => self.failed(call, frame),
             },
             ClientFrame::Ringing { call } => self.failed(call, frame),
+            ClientFrame::Turn {} => self.ice_servers(frame),
             // Nothing hangs on what is said to these: the state they ask for is the one the server says later.
             ClientFrame::Hello { .. }
             | ClientFrame::Ack { .. }
@@ -120,12 +123,24 @@ impl Actor {
             | ClientFrame::Cancel { .. }
             | ClientFrame::Relay { .. }
             | ClientFrame::End { .. }
-            | ClientFrame::Turn {}
             | ClientFrame::Presence { .. } => {
                 if let ServerFrame::Error { code, .. } = frame {
                     tracing::debug!(%code, "a request was refused");
                 }
             }
+        }
+    }
+
+    /// The operator's relays, with credentials for a while.
+    fn ice_servers(&mut self, frame: ServerFrame) {
+        if let ServerFrame::Turn { servers, expires_in } = frame {
+            let servers = servers.into_iter().map(|server| IceServer {
+                urls: server.urls,
+                username: server.username,
+                credential: server.credential,
+            });
+            self.shared.peers.use_ice_servers(servers.collect());
+            self.renew_relays_at = Some(Instant::now() + expires_in.duration() / 2);
         }
     }
 

@@ -23,8 +23,9 @@ impl Actor {
             match output {
                 Output::Send(command) => self.send(call, command),
                 Output::Peer(command) => self.peer(call, command),
-                Output::Ring(tone) => self.emit(ClientEvent::Tone { call, tone: tone.into() }),
+                Output::Ring(tone) => self.tone(call, tone.into()),
                 Output::Show(view) => {
+                    self.say_goodbye(&view);
                     if let Some(ongoing) = self.calls.get_mut(&call) {
                         let (emoji, failure) = (ongoing.emoji, ongoing.failure.as_ref());
                         let state = call_state(&view, &ongoing.party, emoji, failure, steady_now());
@@ -35,6 +36,7 @@ impl Actor {
             }
         }
         self.acknowledge().await;
+        self.sound_follows();
         let machine = &self.machine;
         self.calls.retain(|call, _| machine.get(*call).is_some_and(|call| call.state().is_live()));
     }
@@ -148,11 +150,18 @@ impl Actor {
         let Some(ongoing) = self.calls.get_mut(&call) else { return };
         match command {
             PeerCommand::Create { role, media } => {
-                ongoing.peer = Some(self.shared.peers.create(call, role, media, events));
+                let mut peer = self.shared.peers.create(call, role, media, events);
+                if let (Some(engine), Some(path)) = (&mut self.engine, peer.audio()) {
+                    engine.path(call, path);
+                }
+                ongoing.peer = Some(peer);
             }
             PeerCommand::Close => {
                 if let Some(mut peer) = ongoing.peer.take() {
                     peer.handle(PeerCommand::Close);
+                }
+                if let Some(engine) = &mut self.engine {
+                    engine.forget(call);
                 }
             }
             command => {

@@ -1,0 +1,128 @@
+//! Peers over WebRTC: `carillon-transport` behind the seam.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use carillon_transport::{AudioReceiver, AudioSender, Event, IceServer, Interfaces, PeerConfig};
+use carillon_wire::CallId;
+use carillon_wire::frame::Media;
+
+use super::{
+    AudioPath, OutgoingAudio, PathStats, Peer, PeerCommand, PeerEvents, PeerFactory, ReceivedAudio, Role,
+};
+
+/// Peers that carry sound: the ones a person calls with.
+#[derive(Clone)]
+pub struct WebRtcPeers {
+    /// None: loopback when the server is on this machine, else the real ones.
+    interfaces: Option<Interfaces>,
+    here: Arc<AtomicBool>,
+    relay_only: bool,
+    ice_servers: Arc<RwLock<Vec<IceServer>>>,
+}
+
+impl WebRtcPeers {
+    /// Over this machine's real interfaces; over loopback where the server is on this machine, so that two people who
+    /// try a call on one computer need no network.
+    pub fn new() -> Self {
+        Self::over(None)
+    }
+
+    /// Over loopback alone: for two clients on one machine.
+    pub fn loopback() -> Self {
+        Self::over(Some(Interfaces::Loopback))
+    }
+
+    fn over(interfaces: Option<Interfaces>) -> Self {
+        Self { interfaces, here: Arc::default(), relay_only: false, ice_servers: Arc::default() }
+    }
+
+    /// Lets no address of this machine out: whoever is at the other end sees a relay's.
+    #[must_use]
+    pub fn relay_only(mut self, relay_only: bool) -> Self {
+        self.relay_only = relay_only;
+        self
+    }
+}
+
+impl Default for WebRtcPeers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for WebRtcPeers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebRtcPeers").field("interfaces", &self.interfaces).finish_non_exhaustive()
+    }
+}
+
+impl PeerFactory for WebRtcPeers {
+    fn create(&self, _: CallId, role: Role, media: Media, events: PeerEvents) -> Box<dyn Peer> {
+        let servers = self.ice_servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let usual = if self.here.load(Ordering::Relaxed) { Interfaces::Loopback } else { Interfaces::All };
+        let config = PeerConfig {
+            interfaces: self.interfaces.unwrap_or(usual),
+            relay_only: self.relay_only,
+            ice_servers: servers,
+            ..PeerConfig::new(role, media)
+        };
+        let peer = carillon_transport::Peer::open(config, move |event| match event {
+            Event::Call(event) => events.send(event),
+            Event::Closed => {}
+        });
+        Box::new(WebRtcPeer(Arc::new(peer)))
+    }
+
+    fn server_is_here(&self) {
+        self.here.store(true, Ordering::Relaxed);
+    }
+
+    fn use_ice_servers(&self, servers: Vec<IceServer>) {
+        *self.ice_servers.write().unwrap_or_else(PoisonError::into_inner) = servers;
+    }
+}
+
+/// The peer connection of one call. The audio thread holds it too, and may let go later: what closes it is this.
+struct WebRtcPeer(Arc<carillon_transport::Peer>);
+
+impl Peer for WebRtcPeer {
+    fn handle(&mut self, command: PeerCommand) {
+        self.0.handle(command);
+    }
+
+    fn audio(&mut self) -> Option<Box<dyn AudioPath>> {
+        Some(Box::new(WebRtcAudio {
+            sender: self.0.audio(),
+            receiver: self.0.received(),
+            peer: Arc::clone(&self.0),
+        }))
+    }
+}
+
+impl Drop for WebRtcPeer {
+    fn drop(&mut self) {
+        self.0.handle(PeerCommand::Close);
+    }
+}
+
+struct WebRtcAudio {
+    sender: AudioSender,
+    receiver: AudioReceiver,
+    peer: Arc<carillon_transport::Peer>,
+}
+
+impl AudioPath for WebRtcAudio {
+    fn send(&mut self, audio: OutgoingAudio) {
+        self.sender.send(audio);
+    }
+
+    fn receive(&mut self) -> Option<ReceivedAudio> {
+        self.receiver.pop()
+    }
+
+    fn stats(&self) -> PathStats {
+        self.peer.stats()
+    }
+}
