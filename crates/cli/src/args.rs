@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use carillon_client::{EchoControl, SoundChange};
 use carillon_wire::rest::CallSettingsChange;
 use carillon_wire::{DeviceId, Handle};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -114,10 +115,24 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<SettingsAction>,
     },
-    /// List your devices, or remove one.
+    /// The microphones and speakers of this machine, and the devices of your account; try them, or remove one.
     Devices {
+        /// Play a tone and show how loud the microphone is, for some seconds.
+        #[arg(long)]
+        test: bool,
+        #[command(flatten)]
+        sound: Sound,
         #[command(subcommand)]
         action: Option<DevicesAction>,
+    },
+    /// Answer every call and play back what is said: a number to try one's microphone with.
+    Echo {
+        /// How much later it comes back, in milliseconds.
+        #[arg(long, value_name = "MS", default_value_t = 1_000)]
+        after: u64,
+        /// End after this time.
+        #[arg(long = "for", value_name = "SECS")]
+        limit: Option<u64>,
     },
     /// Wait for calls and show what happens. On a terminal: a answers, d declines, h hangs up.
     Listen(Listen),
@@ -135,8 +150,153 @@ pub(crate) enum Command {
         /// For example @ada.
         handle: Handle,
     },
-    /// A server and two people in this process: one calls, the other accepts. Needs nothing and leaves nothing.
-    Loopback,
+    /// A server and two people in this process: one calls, the other accepts, and how good the call was is reported.
+    /// Needs nothing and leaves nothing.
+    Loopback(Loopback),
+}
+
+/// Which devices, and what is done to the voice.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Sound {
+    /// Name or id as `carillon devices` shows it, or wav:FILE, tone, chirps, silence.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) microphone: Option<String>,
+    /// Name or id as `carillon devices` shows it, or wav:FILE, null.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) speaker: Option<String>,
+    /// Whether the other side's voice is taken out of the microphone.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) echo_control: Option<EchoWhen>,
+    /// Whether noise is taken out of the microphone.
+    #[arg(long, value_name = "on|off", value_parser = on_off)]
+    pub(crate) noise_control: Option<bool>,
+    /// Whether a soft voice is made louder.
+    #[arg(long, value_name = "on|off", value_parser = on_off)]
+    pub(crate) gain_control: Option<bool>,
+    /// Loudness of the speaker in per cent, up to 200.
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) volume: Option<u16>,
+    /// Spend little data.
+    #[arg(long)]
+    pub(crate) low_data: bool,
+}
+
+/// When echo is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EchoWhen {
+    /// Not with a headset.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+impl From<EchoWhen> for EchoControl {
+    fn from(when: EchoWhen) -> Self {
+        match when {
+            EchoWhen::Auto => Self::Auto,
+            EchoWhen::On => Self::On,
+            EchoWhen::Off => Self::Off,
+        }
+    }
+}
+
+impl Sound {
+    /// What differs from what the profile keeps.
+    pub(crate) fn change(&self) -> SoundChange {
+        SoundChange {
+            microphone: self.microphone.clone(),
+            speaker: self.speaker.clone(),
+            echo: self.echo_control.map(EchoControl::from),
+            noise: self.noise_control,
+            gain: self.gain_control,
+            volume: self.volume,
+            low_data: self.low_data.then_some(true),
+        }
+    }
+}
+
+fn on_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "yes" | "true" => Ok(true),
+        "off" | "no" | "false" => Ok(false),
+        _ => Err("it is on or off".to_owned()),
+    }
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Loopback {
+    /// How long the two talk.
+    #[arg(long, value_name = "SECS", default_value_t = 10)]
+    pub(crate) seconds: u64,
+    /// What the caller says: wav:FILE, chirps, tone, silence or a device; a spoken text if absent. The one called
+    /// always says chirps, by which the delay is measured.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) microphone: Option<String>,
+    /// Keep what each of them heard, as ada.wav and bob.wav.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// Write a report with plots: one page that needs nothing else.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Echo control of both.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) echo_control: Option<EchoWhen>,
+    /// Noise control of both.
+    #[arg(long, value_name = "on|off", value_parser = on_off)]
+    pub(crate) noise_control: Option<bool>,
+    /// Both spend little data.
+    #[arg(long)]
+    pub(crate) low_data: bool,
+    #[command(flatten)]
+    pub(crate) line: Line,
+}
+
+/// The line between the two, emulated; the same each way.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Line {
+    /// Packets lost, in per cent.
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) loss: Option<String>,
+    /// Mean number of packets lost in a row.
+    #[arg(long, value_name = "PACKETS")]
+    pub(crate) burst: Option<String>,
+    /// Delay, in milliseconds.
+    #[arg(long, value_name = "MS")]
+    pub(crate) delay: Option<String>,
+    /// Standard deviation of the delay, in milliseconds.
+    #[arg(long, value_name = "MS")]
+    pub(crate) jitter: Option<String>,
+    /// Bits a second, as 500k or 2M.
+    #[arg(long, value_name = "RATE")]
+    pub(crate) rate: Option<String>,
+    /// How much may wait for the rate, as 200ms.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) queue: Option<String>,
+    /// Changes in time: a file of lines like `at 10s rate=600k loss=2`, or `at 20s cut`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) steps: Option<PathBuf>,
+    /// Repeats the same losses and delays.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+impl Line {
+    /// The settings that were given, by the name that the emulator knows.
+    pub(crate) fn named(&self) -> Vec<(&'static str, &str)> {
+        [
+            ("loss", &self.loss),
+            ("burst", &self.burst),
+            ("delay", &self.delay),
+            ("jitter", &self.jitter),
+            ("rate", &self.rate),
+            ("queue", &self.queue),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+        .collect()
+    }
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -211,6 +371,8 @@ pub(crate) struct Listen {
     /// End after this time.
     #[arg(long = "for", value_name = "SECS")]
     pub(crate) limit: Option<u64>,
+    #[command(flatten)]
+    pub(crate) sound: Sound,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -226,6 +388,8 @@ pub(crate) struct Call {
     /// Give up when nobody has answered after this time.
     #[arg(long, value_name = "SECS", default_value_t = 60)]
     pub(crate) wait: u64,
+    #[command(flatten)]
+    pub(crate) sound: Sound,
 }
 
 #[derive(Debug, Clone, Args)]

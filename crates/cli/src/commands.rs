@@ -2,6 +2,7 @@
 
 mod account;
 mod call;
+pub(crate) mod devices;
 mod listen;
 pub(crate) mod loopback;
 mod people;
@@ -10,7 +11,7 @@ mod typed;
 
 use carillon_client::{Client, ClientError, LocalCode};
 
-use crate::args::{Command, DevicesAction, PinsAction, SettingsAction};
+use crate::args::{Command, DevicesAction, Listen, PinsAction, SettingsAction, Sound};
 use crate::exit::Exit;
 use crate::output::{Failure, Output};
 
@@ -27,8 +28,8 @@ pub(crate) async fn run(command: Command, client: &Client, output: Output) -> Ou
         Command::Profile { name, picture, no_picture } => {
             account::profile(client, output, name, picture, no_picture).await
         }
-        Command::Devices { action: None } => account::devices(client, output).await,
-        Command::Devices { action: Some(DevicesAction::Revoke { device }) } => {
+        Command::Devices { action: None, .. } => account::devices(client, output).await,
+        Command::Devices { action: Some(DevicesAction::Revoke { device }), .. } => {
             account::revoke(client, output, device).await
         }
         Command::Settings { action: None | Some(SettingsAction::Show) } => {
@@ -54,7 +55,11 @@ pub(crate) async fn run(command: Command, client: &Client, output: Output) -> Ou
         Command::Recent(recent) => people::recent(client, output, recent).await,
         Command::Listen(how) => listen::run(client, output, how).await,
         Command::Call(how) => call::run(client, output, how).await,
-        Command::Loopback => loopback::run(output).await,
+        Command::Echo { limit, .. } => {
+            let how = Listen { answer: true, decline: false, once: false, limit, sound: Sound::default() };
+            listen::run(client, output, how).await
+        }
+        Command::Loopback(how) => loopback::run(output, &how).await,
     }
 }
 

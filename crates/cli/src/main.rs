@@ -10,8 +10,9 @@ mod text;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use carillon_client::{Client, ClientConfig, LocalCode};
+use carillon_client::{Client, ClientConfig, LocalCode, SoundChange, SoundSetup, SoundSource};
 use clap::Parser as _;
 
 use args::{Cli, Command};
@@ -43,8 +44,16 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
-    if matches!(cli.command, Command::Loopback) {
-        return commands::loopback::run(output).await;
+    match &cli.command {
+        Command::Loopback(how) => return commands::loopback::run(output, how).await,
+        // Needs no account.
+        Command::Devices { test, sound, action: None } => {
+            commands::devices::sound(output, *test, sound).await?;
+            if *test {
+                return Ok(Exit::Done);
+            }
+        }
+        _ => {}
     }
     let client = open(&cli, output).await?;
     let done = commands::run(cli.command, &client, output).await;
@@ -61,12 +70,18 @@ async fn open(cli: &Cli, output: Output) -> Result<Client, Failure> {
         server: cli.server.clone(),
         insecure_http: cli.insecure_http,
         insecure_secrets: cli.insecure_secrets,
+        sound: sound(&cli.command),
         ca: cli.ca.clone(),
         ..ClientConfig::new(profile)
     };
     let client = Client::open(config).await.map_err(|error| commands::explain(&error, output))?;
     let signs_up = matches!(cli.command, Command::Signup { .. } | Command::Recover { .. });
     let has_account = client.account().await.is_ok();
+    // The devices of this machine were shown; there are none of an account.
+    if matches!(cli.command, Command::Devices { action: None, .. }) && !has_account {
+        client.shutdown().await;
+        return Err(Failure(Exit::Done));
+    }
     if !signs_up && !has_account {
         client.shutdown().await;
         return Err(commands::explain(&LocalCode::NoAccount.into(), output));
@@ -75,6 +90,20 @@ async fn open(cli: &Cli, output: Output) -> Result<Client, Failure> {
         output.remark(&output.lang.keys_in_file());
     }
     Ok(client)
+}
+
+/// What a command does about sound: only those in which calls are made or answered touch a device.
+fn sound(command: &Command) -> SoundSetup {
+    match command {
+        Command::Listen(args::Listen { sound, .. }) | Command::Call(args::Call { sound, .. }) => {
+            SoundSetup::On { change: sound.change(), source: SoundSource::Microphone }
+        }
+        Command::Echo { after, .. } => SoundSetup::On {
+            change: SoundChange { speaker: Some("null".to_owned()), ..SoundChange::default() },
+            source: SoundSource::Echo(Duration::from_millis(*after)),
+        },
+        _ => SoundSetup::Off,
+    }
 }
 
 /// Where the system keeps a program's data.

@@ -167,7 +167,7 @@ sentences! {
     incoming_waiting(who): "{who} calls too. Answering hangs up the other call.", "{who} appelle aussi. Répondre raccroche l’autre appel.";
     incoming_changed(who): "Careful: {who} is another account than before. Not answered by itself.", "Attention : {who} est un autre compte qu’avant. Pas de réponse automatique.";
     accepted(who): "Accepted. Connecting to {who}…", "Accepté. Connexion à {who}…";
-    connected(who): "Connected to {who}. No sound or picture flows yet.", "Relié à {who}. Ni son ni image pour l’instant.";
+    connected(who): "Connected to {who}.", "Relié à {who}.";
     reconnecting(): "The connection is lost. Looking for another way…", "La connexion est perdue. Recherche d’un autre chemin…";
     emoji(list): "Both of you see, if nobody is in between:  {list}", "Vous voyez tous deux, si personne n’est entre vous :  {list}";
     ended(reason): "{reason}", "{reason}";
@@ -203,8 +203,27 @@ sentences! {
     no_data_directory(): "This system names no directory for data. Add --profile DIR.", "Ce système n’indique aucun dossier de données. Ajoutez --profile DOSSIER.";
     nothing_came(): "No call came.", "Aucun appel n’est venu.";
 
+    quality_good(trip): "The line is good ({trip} ms there and back).", "La ligne est bonne ({trip} ms aller-retour).";
+    quality_silence(): "Nothing arrives from the other side.", "Rien n’arrive de l’autre côté.";
+    quality_loss(percent): "The line loses sound ({percent} % in the last second).", "La ligne perd du son ({percent} % à la dernière seconde).";
+    quality_jitter(): "The line is uneven: sound comes late.", "La ligne est irrégulière : le son arrive en retard.";
+    quality_delay(): "The line is long: wait for each other.", "La ligne est longue : attendez-vous l’un l’autre.";
+    microphone_lost(message): "No microphone for now: {message}", "Pas de micro pour l’instant : {message}";
+    speaker_lost(message): "No speaker for now: {message}", "Pas de haut-parleur pour l’instant : {message}";
+    microphone_is(name): "Microphone: {name}", "Micro : {name}";
+    speaker_is(name): "Speaker: {name}", "Haut-parleur : {name}";
+    talking_while_muted(): "Are you talking? You are muted.", "Vous parlez ? Votre micro est coupé.";
+    nothing_from_microphone(): "Nothing comes from your microphone. Is it the right one?", "Rien ne vient de votre micro. Est-ce le bon ?";
+    microphones(): "Microphones", "Micros";
+    speakers(): "Speakers", "Haut-parleurs";
+    none_of_these(): "none", "aucun";
+    is_default(): "default", "par défaut";
+    is_headset(): "headset", "casque";
+    speak_now(): "Speak: the bar shows how loud you are. A tone plays.", "Parlez : la barre montre votre volume. Un son est joué.";
+
     loopback_step(step, millis): "{step}: {millis} ms", "{step} : {millis} ms";
-    loopback_good(): "All as it should be: it rang, it was accepted, both saw the same seven emoji, it was hung up.", "Tout est en ordre : ça a sonné, c’était accepté, les deux ont vu les sept mêmes émojis, on a raccroché.";
+    loopback_good(): "All as it should be: it rang, it was accepted, both saw the same seven emoji and heard each other, it was hung up.", "Tout est en ordre : ça a sonné, c’était accepté, les deux ont vu les sept mêmes émojis et se sont entendus, on a raccroché.";
+    loopback_talk(seconds): "they talk for {seconds} s", "ils se parlent pendant {seconds} s";
     loopback_bad(what): "Not as it should be: {what}", "Pas comme il faut : {what}";
 }
 

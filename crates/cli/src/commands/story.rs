@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use carillon_client::{CallState, ClientEvent, Connection, Phase, Trust};
+use carillon_client::{
+    CallState, ClientEvent, Connection, Phase, Quality, Reason, SoundDirection, SoundNews, Trust, Word,
+};
 use carillon_wire::{CallId, Millis};
 
 use crate::output::length;
@@ -18,6 +20,7 @@ pub(super) struct Story {
 struct Told {
     phase: Option<Phase>,
     emoji: bool,
+    word: Option<(Word, Option<Reason>)>,
     talked: Option<Millis>,
 }
 
@@ -33,7 +36,10 @@ impl Story {
             ClientEvent::Connection(connection) => connection_text(*connection, lang),
             ClientEvent::Call(call) => self.call(call, lang),
             ClientEvent::Missed { unread } if *unread > 0 => Some(lang.unread_missed(unread)),
+            ClientEvent::Quality(quality) => self.quality(quality, lang),
+            ClientEvent::Sound(news) => sound_text(news, lang),
             ClientEvent::Missed { .. }
+            | ClientEvent::FirstSound { .. }
             | ClientEvent::Tone { .. }
             | ClientEvent::Account(_)
             | ClientEvent::Settings(_)
@@ -73,6 +79,38 @@ fn who(call: &CallState) -> String {
     } else {
         format!("{} ({}{badge})", with.name, with.handle)
     }
+}
+
+impl Story {
+    /// The quality in a word, when it is another than before.
+    fn quality(&mut self, quality: &Quality, lang: Lang) -> Option<String> {
+        let told = self.calls.entry(quality.call).or_default();
+        let word = (quality.word, quality.reason);
+        if told.word.replace(word) == Some(word) {
+            return None;
+        }
+        let trip = quality.round_trip_ms.unwrap_or_default().round();
+        Some(match word {
+            (Word::Good, _) => lang.quality_good(trip),
+            (_, Some(Reason::Silence)) => lang.quality_silence(),
+            (_, Some(Reason::Loss)) => lang.quality_loss(quality.concealed_percent.round()),
+            (_, Some(Reason::Jitter)) => lang.quality_jitter(),
+            (_, Some(Reason::Delay) | None) => lang.quality_delay(),
+        })
+    }
+}
+
+fn sound_text(news: &SoundNews, lang: Lang) -> Option<String> {
+    let microphone = |device: SoundDirection| device == SoundDirection::Microphone;
+    Some(match news {
+        SoundNews::Lost { device, message } if microphone(*device) => lang.microphone_lost(message),
+        SoundNews::Lost { message, .. } => lang.speaker_lost(message),
+        SoundNews::Using { device, name } if microphone(*device) => lang.microphone_is(name),
+        SoundNews::Using { name, .. } => lang.speaker_is(name),
+        SoundNews::TalkingWhileMuted { .. } => lang.talking_while_muted(),
+        SoundNews::NothingFromMicrophone { .. } => lang.nothing_from_microphone(),
+        SoundNews::DevicesChanged => return None,
+    })
 }
 
 fn phase_text(call: &CallState, who: &str, talked: Option<Millis>, lang: Lang) -> String {

@@ -83,6 +83,9 @@ pub(super) fn french(code: &str) -> Option<&'static str> {
             "Le serveur a donné des clés qui ne sont pas celles de ce compte. Rien n’a été appelé."
         }
         "invalid" => "Cette valeur ne convient pas.",
+        "sound" => {
+            "Le son de cet ordinateur ne peut pas être utilisé. Vérifiez qu’un système de son est lancé."
+        }
         "stopped" => "Carillon se ferme.",
         _ => return None,
     })
