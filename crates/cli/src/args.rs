@@ -240,7 +240,7 @@ pub(crate) struct Loopback {
     /// Write a report with plots: one page that needs nothing else.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
-    /// Echo control of both.
+    /// Echo control of both; off if absent, for there is no air between them.
     #[arg(long, value_name = "WHEN")]
     pub(crate) echo_control: Option<EchoWhen>,
     /// Noise control of both.

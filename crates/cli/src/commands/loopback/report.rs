@@ -174,7 +174,7 @@ fn plots(talk: &Talk, delays: &MouthToEar) -> Vec<Plot> {
     for chirp in &delays.chirps {
         let at = chirp.spoken - first + SETTLE.as_secs_f64();
         match chirp.delay {
-            Some(delay) => late.push(at, delay * 1e3),
+            Some(delay) => late.push(at, delay),
             None => late.gap(at),
         }
     }

@@ -76,7 +76,8 @@ impl Studio {
         SoundChange {
             microphone: Some(microphone),
             speaker: Some(format!("wav:{}", self.record(who).display())),
-            echo: how.echo_control.map(EchoControl::from),
+            // There is no air between the two, so there is nothing to remove, and what looks for it harms the voice.
+            echo: Some(how.echo_control.map_or(EchoControl::Off, EchoControl::from)),
             noise: how.noise_control,
             // A level that changes is no fault of the line.
             gain: Some(false),
