@@ -4,8 +4,10 @@
 mod scene {
     use std::sync::Arc;
 
-    use carillon_client::peer::{ManualPeers, Transport};
-    use carillon_client::{CallState, Client, ClientConfig, ClientEvent, Events, NewAccount, Phase, Why};
+    use carillon_client::peer::{ManualPeers, SignalingPeers, Transport};
+    use carillon_client::{
+        CallState, Client, ClientConfig, ClientEvent, Events, NewAccount, Phase, SoundSetup, Why,
+    };
     use carillon_server::{Config, Server};
     use carillon_wire::Handle;
     use carillon_wire::frame::Media;
@@ -14,9 +16,11 @@ mod scene {
     async fn person(name: &str, url: &str, home: &std::path::Path, peers: Option<ManualPeers>) -> Client {
         let mut config = ClientConfig::new(home.join(name)).server(url);
         config.insecure_secrets = true;
-        if let Some(peers) = peers {
-            config.peers = Arc::new(peers);
-        }
+        config.sound = SoundSetup::Off;
+        config.peers = match peers {
+            Some(peers) => Arc::new(peers),
+            None => Arc::new(SignalingPeers),
+        };
         let client = Client::open(config).await.unwrap();
         client.sign_up(NewAccount { handle: name.to_owned(), ..NewAccount::default() }).await.unwrap();
         client.connect_within(Duration::from_secs(30)).await.unwrap();
