@@ -15,21 +15,24 @@ pub enum Better {
     Higher,
 }
 
-/// One measured value.
+/// One measured value, or one that could not be.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     /// What was measured.
     pub name: String,
-    /// The value, not rounded.
-    pub value: f64,
+    /// The value, not rounded; nothing if it was not measured.
+    pub value: Option<f64>,
     /// Its unit.
     pub unit: &'static str,
     /// Which direction is good.
     pub better: Better,
     /// The value to reach, if there is one.
     pub goal: Option<f64>,
-    /// Whether it is reached; nothing where there is no goal.
+    /// Whether it is reached; nothing where there is no goal or no value.
     pub met: Option<bool>,
+    /// Why it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Row {
@@ -37,11 +40,12 @@ impl Row {
     pub fn lower(name: impl Into<String>, value: f64, unit: &'static str, goal: f64) -> Self {
         Self {
             name: name.into(),
-            value,
+            value: Some(value),
             unit,
             better: Better::Lower,
             goal: Some(goal),
             met: Some(value <= goal),
+            reason: None,
         }
     }
 
@@ -49,17 +53,43 @@ impl Row {
     pub fn higher(name: impl Into<String>, value: f64, unit: &'static str, goal: f64) -> Self {
         Self {
             name: name.into(),
-            value,
+            value: Some(value),
             unit,
             better: Better::Higher,
             goal: Some(goal),
             met: Some(value >= goal),
+            reason: None,
         }
     }
 
     /// A value for comparison, without a goal; lower is better.
     pub fn plain(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { name: name.into(), value, unit, better: Better::Lower, goal: None, met: None }
+        Self {
+            name: name.into(),
+            value: Some(value),
+            unit,
+            better: Better::Lower,
+            goal: None,
+            met: None,
+            reason: None,
+        }
+    }
+
+    /// The same row, where a higher value is better.
+    #[must_use]
+    pub fn is_better_higher(self) -> Self {
+        Self { better: Better::Higher, ..self }
+    }
+
+    /// A value that should be at most `goal`, if it could have been measured.
+    pub fn unmeasured(
+        name: impl Into<String>,
+        unit: &'static str,
+        goal: f64,
+        reason: impl Into<String>,
+    ) -> Self {
+        let (value, met, reason) = (None, None, Some(reason.into()));
+        Self { name: name.into(), value, unit, better: Better::Lower, goal: Some(goal), met, reason }
     }
 }
 
@@ -89,7 +119,11 @@ pub fn report(part: &str, rows: &[Row], json: Option<&Path>) -> Result<()> {
             Some(true) => "met",
             Some(false) => "missed",
         };
-        println!("| {} | {:.2} {} | {goal} | {met} |", row.name, row.value, row.unit);
+        let value = match (row.value, &row.reason) {
+            (Some(value), _) => format!("{value:.2} {}", row.unit),
+            (None, reason) => format!("not measured: {}", reason.as_deref().unwrap_or("no reason given")),
+        };
+        println!("| {} | {value} | {goal} | {met} |", row.name);
     }
     if let Some(path) = json {
         std::fs::write(path, serde_json::to_string_pretty(rows)?)?;
@@ -130,6 +164,7 @@ mod tests {
     fn a_goal_is_met_at_its_value_and_missed_beyond() {
         assert_eq!(Row::lower("x", 40.0, "KB", 40.0).met, Some(true));
         assert_eq!(Row::lower("x", 40.001, "KB", 40.0).met, Some(false));
+        assert_eq!(Row::unmeasured("x", "KB", 40.0, "no scales").met, None);
         assert_eq!(Row::higher("x", 198.0, "calls/s", 198.0).met, Some(true));
     }
 }

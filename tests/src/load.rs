@@ -121,7 +121,10 @@ pub async fn idle_sockets(count: usize) -> Result<IdleResult> {
 }
 
 /// Proportional set size of a process, in bytes (Linux).
-fn memory(pid: u32) -> Result<f64> {
+///
+/// # Errors
+/// When the process is gone, or on another system.
+pub fn memory(pid: u32) -> Result<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))
         .context("the memory of a process can be read on Linux alone")?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss")?;
@@ -130,7 +133,10 @@ fn memory(pid: u32) -> Result<f64> {
 }
 
 /// Processor time of a process so far, in seconds (Linux: fields 14 and 15 of `/proc/PID/stat`, in ticks of 10 ms).
-fn processor(pid: u32) -> Result<f64> {
+///
+/// # Errors
+/// When the process is gone, or on another system.
+pub fn processor(pid: u32) -> Result<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let rest = text.rsplit_once(')').context("no name")?.1;
     let ticks: u64 = rest.split_whitespace().skip(11).take(2).map(|field| field.parse().unwrap_or(0)).sum();

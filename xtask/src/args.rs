@@ -23,6 +23,23 @@ pub(crate) enum Task {
         /// Passed on to the benchmark.
         arguments: Vec<String>,
     },
+    /// Feed the parsers with what nobody would send.
+    Fuzz(FuzzOptions),
+}
+
+/// What `fuzz` runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FuzzOptions {
+    /// This target alone; all if absent.
+    pub(crate) target: Option<String>,
+    /// How long each target runs.
+    pub(crate) seconds: u32,
+}
+
+impl Default for FuzzOptions {
+    fn default() -> Self {
+        Self { target: None, seconds: 60 }
+    }
 }
 
 /// How `test` goes about it.
@@ -39,6 +56,8 @@ pub(crate) struct TestOptions {
 pub(crate) enum Part {
     /// Memory of idle sockets, calls per second, delay from create to ring.
     Server,
+    /// Set-up times, mouth-to-ear, speech over bad lines, what a call costs.
+    Audio,
 }
 
 /// What can be explained.
@@ -52,6 +71,8 @@ pub(crate) enum Topic {
     Test,
     /// `bench`
     Bench,
+    /// `fuzz`
+    Fuzz,
 }
 
 impl Topic {
@@ -64,6 +85,8 @@ impl Topic {
   call          a server and two clients on this machine, and a call between them
   test          formatting, lints, licences, documentation, all tests
   bench server  what the server can carry
+  bench audio   how fast, how late and how good a call sounds
+  fuzz          the parsers and the jitter buffer against what nobody would send
 
 cargo xtask TASK --help says more."
             }
@@ -92,9 +115,16 @@ Runs these steps in order and stops at the first that fails:
 
 Builds with optimisation and measures. PART is:
   server   memory of idle sockets, calls per second, delay from create to ring
+  audio    set-up times, mouth-to-ear, speech over bad lines, echo, drift, processor and memory of a call
 
   --json FILE   also write the numbers to FILE
-Further arguments are passed on to the benchmark."
+Further arguments are passed on to the benchmark: `audio` takes --only virtual, connect or desk, and --speech FILE."
+            }
+            Self::Fuzz => {
+                "cargo xtask fuzz [TARGET] [SECONDS]
+
+Runs the targets in `fuzz/`, each for 60 seconds or as long as you say, from the corpus that is committed. Needs a
+nightly compiler and cargo-fuzz, and says how to get them where they are missing."
             }
         }
     }
@@ -125,7 +155,7 @@ impl fmt::Display for Problem {
                 write!(f, "there is no step `{word}`; there are {known}")
             }
             Self::UnknownPart(word) => {
-                write!(f, "there is nothing to measure called `{word}`; there is server")
+                write!(f, "there is nothing to measure called `{word}`; there are server and audio")
             }
             Self::Missing(what) => write!(f, "{what} is missing"),
         }
@@ -141,6 +171,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Task, Pro
         "call" => Topic::Call,
         "test" => Topic::Test,
         "bench" => Topic::Bench,
+        "fuzz" => Topic::Fuzz,
         "help" | "--help" | "-h" => return Ok(Task::Help(Topic::All)),
         _ => return Err(Problem::UnknownTask(task)),
     };
@@ -155,7 +186,24 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Task, Pro
         }
         Topic::Test => parse_test(words).map(Task::Test),
         Topic::Bench => parse_bench(words),
+        Topic::Fuzz => parse_fuzz(words).map(Task::Fuzz),
     }
+}
+
+/// A number is the seconds, another word the target.
+fn parse_fuzz(words: Vec<String>) -> Result<FuzzOptions, Problem> {
+    let mut options = FuzzOptions::default();
+    let mut timed = false;
+    for word in words {
+        match word.parse() {
+            Ok(seconds @ 1..) if !timed => (options.seconds, timed) = (seconds, true),
+            Err(_) if options.target.is_none() && !timed && !word.starts_with('-') => {
+                options.target = Some(word);
+            }
+            _ => return Err(Problem::UnknownArgument(word)),
+        }
+    }
+    Ok(options)
 }
 
 fn parse_test(words: Vec<String>) -> Result<TestOptions, Problem> {
@@ -182,8 +230,9 @@ fn parse_bench(words: Vec<String>) -> Result<Task, Problem> {
     let mut words = words.into_iter();
     let part = match words.next() {
         Some(word) if word == "server" => Part::Server,
+        Some(word) if word == "audio" => Part::Audio,
         Some(word) => return Err(Problem::UnknownPart(word)),
-        None => return Err(Problem::Missing("what to measure (server)")),
+        None => return Err(Problem::Missing("what to measure (server or audio)")),
     };
     let arguments: Vec<String> = words.collect();
     if arguments.last().is_some_and(|word| word == "--json") {
@@ -213,6 +262,7 @@ mod tests {
             ("call --help", Topic::Call),
             ("test --only clippy -h", Topic::Test),
             ("bench --help", Topic::Bench),
+            ("fuzz -h", Topic::Fuzz),
         ] {
             assert_eq!(parse_text(text), Ok(Task::Help(topic)), "{text}");
         }
@@ -220,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_task_and_every_step() {
-        for task in ["call", "test", "bench"] {
+        for task in ["call", "test", "bench server", "bench audio", "fuzz"] {
             assert!(Topic::All.text().contains(task));
         }
         for check in Check::ALL {
@@ -248,6 +298,19 @@ mod tests {
     fn bench_passes_its_arguments_on() {
         let task = Task::Bench { part: Part::Server, arguments: words("--json out.json --sockets 100") };
         assert_eq!(parse_text("bench server --json out.json --sockets 100"), Ok(task));
+        let task = Task::Bench { part: Part::Audio, arguments: words("--json out.json") };
+        assert_eq!(parse_text("bench audio --json out.json"), Ok(task));
+    }
+
+    #[test]
+    fn fuzz_takes_a_target_and_a_time_or_neither() {
+        let task = |target: Option<&str>, seconds| {
+            Ok(Task::Fuzz(FuzzOptions { target: target.map(str::to_owned), seconds }))
+        };
+        assert_eq!(parse_text("fuzz"), task(None, 60));
+        assert_eq!(parse_text("fuzz jitter_buffer"), task(Some("jitter_buffer"), 60));
+        assert_eq!(parse_text("fuzz 5"), task(None, 5));
+        assert_eq!(parse_text("fuzz jitter_buffer 600"), task(Some("jitter_buffer"), 600));
     }
 
     #[test]
@@ -257,8 +320,11 @@ mod tests {
             ("test lint", Problem::UnknownArgument("lint".to_owned())),
             ("test --only", Problem::Missing("the step after --only")),
             ("test --only lint", Problem::UnknownStep("lint".to_owned())),
-            ("bench", Problem::Missing("what to measure (server)")),
+            ("bench", Problem::Missing("what to measure (server or audio)")),
             ("bench media", Problem::UnknownPart("media".to_owned())),
+            ("fuzz jitter_buffer 0", Problem::UnknownArgument("0".to_owned())),
+            ("fuzz one two", Problem::UnknownArgument("two".to_owned())),
+            ("fuzz --jobs", Problem::UnknownArgument("--jobs".to_owned())),
             ("bench server --json", Problem::Missing("the file after --json")),
         ] {
             assert_eq!(parse_text(text), Err(problem), "{text}");
