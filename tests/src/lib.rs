@@ -8,3 +8,5 @@ pub mod device;
 pub mod load;
 pub mod person;
 pub mod server;
+pub mod talk;
+pub mod wire_tap;

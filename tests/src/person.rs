@@ -1,11 +1,14 @@
 //! A person with a client, as scenarios speak of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use carillon_client::peer::SignalingPeers;
 use carillon_client::{
-    CallState, Client, ClientConfig, ClientEvent, Connection, Direction, Events, NewAccount, Phase, Why,
+    CallState, Client, ClientConfig, ClientEvent, Connection, Direction, Events, NewAccount, Phase, Quality,
+    SoundSetup, Why,
 };
 use carillon_wire::frame::Media;
 use carillon_wire::{CallId, Handle};
@@ -27,6 +30,8 @@ pub struct Person {
     pub phrase: String,
     events: Events,
     profile: PathBuf,
+    /// The calls whose first sound has come.
+    heard: Vec<CallId>,
 }
 
 impl Person {
@@ -57,7 +62,8 @@ impl Person {
             french_phrase: false,
         };
         let (account, phrase) = client.sign_up(new).await?;
-        Ok(Self { client, handle: account.handle, phrase: phrase.expose().to_owned(), events, profile })
+        let phrase = phrase.expose().to_owned();
+        Ok(Self { client, handle: account.handle, phrase, events, profile, heard: Vec::new() })
     }
 
     /// Signs up and connects.
@@ -65,7 +71,19 @@ impl Person {
     /// # Errors
     /// When the server refuses.
     pub async fn online(server: &str, handle: &str) -> Result<Self> {
-        let person = Self::away(server, handle).await?;
+        Self::online_with(server, handle, |_| {}).await
+    }
+
+    /// The same with a client that is opened in another way: with sound, over real peers.
+    ///
+    /// # Errors
+    /// When the client can't be opened, or the server refuses.
+    pub async fn online_with(
+        server: &str,
+        handle: &str,
+        change: impl FnOnce(&mut ClientConfig),
+    ) -> Result<Self> {
+        let person = Self::away_with(server, handle, change).await?;
         person.client.connect_within(CONNECT).await?;
         Ok(person)
     }
@@ -79,7 +97,7 @@ impl Person {
         let events = client.events();
         let account = client.recover(&self.phrase, Some("the other computer".to_owned())).await?;
         client.connect_within(CONNECT).await?;
-        Ok(Self { client, handle: account.handle, phrase: String::new(), events, profile })
+        Ok(Self { client, handle: account.handle, phrase: String::new(), events, profile, heard: Vec::new() })
     }
 
     /// Closes the client and opens its profile again, as somebody does who starts Carillon anew; connected.
@@ -88,7 +106,7 @@ impl Person {
     /// When the profile can't be opened, or the server refuses.
     pub async fn reopen(&mut self) -> Result<()> {
         self.client.shutdown().await;
-        self.client = Client::open(ClientConfig::new(&self.profile)).await?;
+        self.client = Client::open(quiet(&self.profile)).await?;
         self.events = self.client.events();
         Ok(self.client.connect_within(CONNECT).await?)
     }
@@ -137,7 +155,7 @@ impl Person {
                 if matches!(now, Connection::Online) == up {
                     return Ok(());
                 }
-                self.events.next().await.context("the client ended")?;
+                self.next().await?;
             }
         })
         .await
@@ -146,11 +164,83 @@ impl Person {
         })?
     }
 
+    /// Waits until the other side's first sound has come.
+    ///
+    /// # Errors
+    /// When it does not come in time.
+    pub async fn until_sound(&mut self, call: CallId) -> Result<()> {
+        while !self.has_heard(call) {
+            self.until_event("the first sound", |event| {
+                matches!(event, ClientEvent::FirstSound { .. }).then_some(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Whether sound of the other side has come, as far as events were read.
+    pub fn has_heard(&self, call: CallId) -> bool {
+        self.heard.contains(&call)
+    }
+
+    /// Waits for the next so many seconds of a call, and gives back what they were like.
+    ///
+    /// # Errors
+    /// When they do not come in time.
+    pub async fn seconds(&mut self, count: usize) -> Result<Vec<Quality>> {
+        let mut seconds = Vec::new();
+        while seconds.len() < count {
+            seconds.push(self.until_second("a second of the call", |_| true).await?);
+        }
+        Ok(seconds)
+    }
+
+    /// Waits for a second of a call that is like this.
+    ///
+    /// # Errors
+    /// When it does not come in time.
+    pub async fn until_second(&mut self, what: &str, like: impl Fn(&Quality) -> bool) -> Result<Quality> {
+        self.until_event(what, |event| match event {
+            ClientEvent::Quality(quality) if like(quality) => Some(quality.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits for an event of which something can be picked.
+    ///
+    /// # Errors
+    /// When it does not come in time.
+    pub async fn until_event<T>(
+        &mut self,
+        what: &str,
+        mut pick: impl FnMut(&ClientEvent) -> Option<T>,
+    ) -> Result<T> {
+        let found = timeout(PATIENCE, async {
+            loop {
+                if let Some(found) = pick(&self.next().await?) {
+                    return Ok(found);
+                }
+            }
+        });
+        found
+            .await
+            .unwrap_or_else(|_| bail!("nothing for {PATIENCE:?}"))
+            .with_context(|| format!("{} waits for {what}", self.handle))
+    }
+
+    async fn next(&mut self) -> Result<ClientEvent> {
+        let event = self.events.next().await.context("the client ended")?;
+        if let ClientEvent::FirstSound { call } = event {
+            self.heard.push(call);
+        }
+        Ok(event)
+    }
+
     async fn seek(&mut self, what: &str, of: impl Fn(&CallState) -> bool, phase: Phase) -> Result<CallState> {
         let found = timeout(PATIENCE, async {
             loop {
-                let Some(event) = self.events.next().await else { bail!("the client ended") };
-                let ClientEvent::Call(state) = event else { continue };
+                let ClientEvent::Call(state) = self.next().await? else { continue };
                 if !of(&state) {
                     continue;
                 }
@@ -175,11 +265,20 @@ impl Drop for Person {
     }
 }
 
+/// Without sound and without a real path: quick, and no machine is without it.
+fn quiet(profile: &Path) -> ClientConfig {
+    ClientConfig {
+        peers: Arc::new(SignalingPeers),
+        sound: SoundSetup::Off,
+        insecure_secrets: true,
+        ..ClientConfig::new(profile)
+    }
+}
+
 async fn open(server: &str, name: &str, change: impl FnOnce(&mut ClientConfig)) -> Result<(Client, PathBuf)> {
     let random: u64 = rand::random();
     let profile = std::env::temp_dir().join(format!("carillon-{name}-{}-{random:x}", std::process::id()));
-    let mut config = ClientConfig::new(&profile).server(server);
-    config.insecure_secrets = true;
+    let mut config = quiet(&profile).server(server);
     change(&mut config);
     Ok((Client::open(config).await?, profile))
 }

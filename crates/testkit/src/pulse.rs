@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crate::Problem;
 
 /// Names the folder of a test's server to the process that the test runs in.
-const FOLDER: &str = "CARILLON_TEST_PULSE";
+const FOLDER: &str = "TEST_PULSE_OF_CARILLON";
 
 /// The rate of everything here.
 const RATE: u32 = 48_000;

@@ -24,6 +24,8 @@ pub enum Dropped {
     UnusablePayload,
     /// More audio packets than the agreed packet time allows.
     TooFast,
+    /// It had come before, by itself or when asked for again.
+    Duplicate,
     /// The audio thread did not take packets out in time.
     QueueFull,
     /// Video, which nobody takes.
@@ -50,7 +52,7 @@ pub enum Dropped {
 }
 
 /// Every reason, in the order of the discriminants.
-pub const REASONS: [Dropped; 20] = [
+pub const REASONS: [Dropped; 21] = [
     Dropped::Malformed,
     Dropped::Stranger,
     Dropped::Flood,
@@ -60,6 +62,7 @@ pub const REASONS: [Dropped; 20] = [
     Dropped::UnknownPayloadType,
     Dropped::UnusablePayload,
     Dropped::TooFast,
+    Dropped::Duplicate,
     Dropped::QueueFull,
     Dropped::UnwantedVideo,
     Dropped::UnknownReport,

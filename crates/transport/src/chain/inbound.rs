@@ -103,6 +103,9 @@ impl Inbound {
             audio.duplicates += u64::from(duplicate);
             audio.repaired += u64::from(repaired && !duplicate);
         }
+        if duplicate {
+            return Err(Dropped::Duplicate);
+        }
         let packet = ReceivedAudio {
             sequence: rtp.header.sequence_number,
             timestamp: rtp.header.timestamp,
