@@ -52,6 +52,9 @@ pub struct ReceivedPacket<'a> {
     pub timestamp: u32,
     /// When it came, by the clock that [`JitterBuffer::next`] is given.
     pub arrival: Duration,
+    /// It was lost and asked for again. It may still be of use; but to wait for such would cost a round trip and, after a
+    /// pause, in which a loss shows only with the next packet, far more.
+    pub repaired: bool,
     /// The codec's packet; at most [`MAX_PAYLOAD`] bytes.
     pub payload: &'a [u8],
 }
@@ -232,7 +235,9 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
         if self.has_come(sequence, newest.unwrap_or(sequence)) {
             return Receipt::Duplicate;
         }
-        self.delay.observe(arrival.saturating_sub(start), length, arrival);
+        if !packet.repaired {
+            self.delay.observe(arrival.saturating_sub(start), length, arrival);
+        }
         if let (Place::Within { .. }, Some(newest)) = (place, newest) {
             self.observe_stand_ins(packet.payload, sequence - newest - 1, (start, length), arrival);
         }

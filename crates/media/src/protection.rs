@@ -31,8 +31,8 @@ const LOW_DATA: u32 = 16_000;
 /// What headers cost beside a packet: RTP, SRTP, UDP and IPv4, in bits.
 const HEADERS: u32 = 8 * (12 + 16 + 8 + 20);
 
-/// libopus spends this much more than it was told when it adds deep redundancy (measured: 33.6 kbit/s for 32).
-const DRED_OVERSHOOT: f64 = 1.06;
+/// libopus spends this much more than it was told when it adds deep redundancy, while somebody speaks.
+const DRED_OVERSHOOT: f64 = 1.15;
 
 /// Loss at which protection begins and below which it ends: between the two nothing changes.
 const BEGINS: f64 = 0.015;

@@ -77,6 +77,7 @@ mod no_allocation {
                 for ahead in 0..packets {
                     let number = sent + ahead % 4 - (noise >> 20) % 4 % (sent + 1);
                     buffer.insert(ReceivedPacket {
+                        repaired: false,
                         sequence: number as u16,
                         timestamp: number.wrapping_mul(960),
                         arrival: now,

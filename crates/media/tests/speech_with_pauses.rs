@@ -51,6 +51,7 @@ fn call(frame: FrameLength, switch_at: Option<usize>) -> Result<Outcome, Box<dyn
             paused = encoded.may_be_left_out;
             let end = (number + 1) * FRAME_SAMPLES;
             buffer.insert(ReceivedPacket {
+                repaired: false,
                 sequence,
                 timestamp: (end - encoded.samples) as u32,
                 arrival: now,

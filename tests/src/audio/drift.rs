@@ -81,6 +81,7 @@ fn run(packets: &[Vec<u8>], ppm: f64) -> Result<Outcome> {
             let payload = payloads.next().context("no packets")?;
             let (sequence, timestamp) = (sent as u64 & 0xffff, (sent as u64 * 960) & 0xffff_ffff);
             buffer.insert(ReceivedPacket {
+                repaired: false,
                 sequence: u16::try_from(sequence)?,
                 timestamp: u32::try_from(timestamp)?,
                 arrival,

@@ -188,6 +188,7 @@ pub fn say(sound: &[f32], trial: &Trial) -> Result<Heard> {
 fn take(line: &mut Line<Packet>, buffer: &mut JitterBuffer<Decoder>, start: Instant, now: Duration) {
     while let Some((due, packet)) = line.poll_due(start + now) {
         buffer.insert(ReceivedPacket {
+            repaired: false,
             sequence: packet.sequence,
             timestamp: packet.timestamp,
             arrival: due.saturating_duration_since(start),

@@ -30,6 +30,7 @@ impl Incoming {
             sequence: packet.sequence,
             timestamp: packet.timestamp,
             arrival: self.at(packet.arrival),
+            repaired: packet.repaired,
             payload: &packet.payload,
         });
     }

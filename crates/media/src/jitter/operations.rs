@@ -55,7 +55,13 @@ pub fn run(operations: &[Operation]) {
     let mut ticks = 0;
     let mut follow = |buffer: &mut JitterBuffer<Toy>, now: Duration, lost: u8, kind: u8, silence: u16| {
         let length = LENGTHS[usize::from(kind) % LENGTHS.len()] as u32;
-        buffer.insert(ReceivedPacket { sequence, timestamp, arrival: now, payload: &[kind, 7, 7, 7] });
+        buffer.insert(ReceivedPacket {
+            repaired: false,
+            sequence,
+            timestamp,
+            arrival: now,
+            payload: &[kind, 7, 7, 7],
+        });
         sequence = sequence.wrapping_add(1 + u16::from(lost));
         let on = length.wrapping_mul(1 + u32::from(lost)).wrapping_add(u32::from(silence).wrapping_mul(120));
         timestamp = timestamp.wrapping_add(on);
@@ -65,6 +71,7 @@ pub fn run(operations: &[Operation]) {
             Operation::Insert { sequence, timestamp, late_ms, payload } => {
                 let arrival = now + Duration::from_millis((*late_ms).into());
                 buffer.insert(ReceivedPacket {
+                    repaired: false,
                     sequence: *sequence,
                     timestamp: *timestamp,
                     arrival,

@@ -221,6 +221,7 @@ impl Call {
     fn tick(&mut self) {
         while let Some(packet) = self.on_its_way.peek().filter(|packet| packet.arrival.0 <= self.now) {
             self.buffer.insert(ReceivedPacket {
+                repaired: false,
                 sequence: packet.sequence,
                 timestamp: packet.timestamp,
                 arrival: Duration::from_micros(packet.arrival.0),

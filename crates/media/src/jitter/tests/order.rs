@@ -130,6 +130,7 @@ fn lone_packets_with_foreign_numbers_disturb_nothing() {
     for _ in 0..1_000 {
         call.run(0.01, |_| Some(30.0));
         let foreign = ReceivedPacket {
+            repaired: false,
             sequence: (random.next() * 65_536.0) as u16,
             timestamp: (random.next() * 4e9) as u32,
             arrival: Duration::from_micros(call.now),
@@ -149,6 +150,7 @@ fn packets_from_the_future_do_not_make_the_others_late() {
     for _ in 0..20 {
         let payload = call.payload();
         call.buffer.insert(ReceivedPacket {
+            repaired: false,
             sequence: call.sequence.wrapping_add(95),
             timestamp: call.timestamp().wrapping_add(95 * 960),
             arrival: Duration::from_micros(call.now),
@@ -170,6 +172,7 @@ fn ten_times_the_rate_does_not_grow_the_memory() {
         for _ in 0..10 {
             let payload = call.payload();
             call.buffer.insert(ReceivedPacket {
+                repaired: false,
                 sequence: call.sequence,
                 timestamp: call.timestamp(),
                 arrival: Duration::from_micros(call.now),

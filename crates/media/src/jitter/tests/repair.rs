@@ -73,7 +73,7 @@ fn a_damaged_packet_is_counted_and_made_up_for() {
     let mut call = Call::saying(Says::Vowel);
     call.run(1.0, |_| Some(30.0));
     let arrival = Duration::from_micros(call.now);
-    let packet = |payload| ReceivedPacket { sequence: 0, timestamp: 0, arrival, payload };
+    let packet = |payload| ReceivedPacket { repaired: false, sequence: 0, timestamp: 0, arrival, payload };
     assert_eq!(call.buffer.insert(packet(&[1, 2, 3])), Receipt::Malformed);
     assert_eq!(call.buffer.insert(packet(&[])), Receipt::Malformed);
     assert_eq!(call.buffer.insert(packet(&[3; MAX_PAYLOAD + 1])), Receipt::Malformed);
