@@ -52,7 +52,7 @@ mod pulse {
 
     #[test]
     fn a_test_that_fails_in_its_own_process_fails() {
-        if std::env::var_os("CARILLON_TEST_PULSE").is_some() {
+        if std::env::var_os("TEST_PULSE_OF_CARILLON").is_some() {
             return with_pulse(&[], |_| panic!("as it should"));
         }
         let failed = std::panic::catch_unwind(|| with_pulse(&[], |_| panic!("as it should")));
