@@ -94,7 +94,9 @@ cargo xtask TASK --help says more."
                 "cargo xtask call [ARGUMENT]...
 
 Builds the programs, then runs `carillon loopback`: a server inside the process, two clients without a window, a call
-that rings, is accepted and hung up. Each event is printed with its time. Arguments are passed on."
+that rings, is accepted, carries speech over an emulated line, and is hung up. Each event is printed with its time, then
+how good it was. Arguments are passed on: --seconds, --loss, --burst, --delay, --jitter, --rate, --queue, --steps FILE,
+--microphone, --record DIR, --html FILE and more; `carillon loopback --help` names them all."
             }
             Self::Test => {
                 "cargo xtask test [--only STEP]... [--keep-going]
