@@ -1,7 +1,8 @@
 //! Asks for what is missing (generic NACK, RFC 4585, section 6.2.1), in time with the round trip.
 //!
-//! A packet that is only out of order gets a moment to come. One that is lost is asked for, and again when an answer
-//! should have come and has not: asking sooner brings it twice, asking later brings it too late. Audio is asked for
+//! A packet that is only out of order gets a moment to come; how long is learnt from those that came late, for what is
+//! asked for without need comes twice, and makes the other side believe in losses that stand alone. One that is lost is
+//! asked for, and again when an answer should have come and has not: asking sooner brings it twice, asking later brings it too late. Audio is asked for
 //! again only as long as the answer can come before its playout; it is asked for once in any case, because that tells
 //! the sender in which bursts packets are lost.
 
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rtc::interceptor::{AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
     TransportLayerNack, nack_pairs_from_sequence_numbers,
 };
@@ -20,8 +21,14 @@ use rtc::shared::error::Error;
 use super::{Passing, ahead, has_nack, is_audio};
 use crate::counters::Counters;
 
-/// What packets that are out of order get to come by themselves.
+/// What packets that are out of order get to come by themselves, at least and at most.
 const REORDERING: Duration = Duration::from_millis(10);
+const MOST_REORDERING: Duration = Duration::from_millis(80);
+
+/// A late packet moves what is known of the reordering up by this share of what it is later, and each one down by the
+/// other: so that most that are late come in time (RACK's reordering window, RFC 8985, section 6.2, has the same end).
+const LATER: f64 = 0.5;
+const SOONER: f64 = 0.02;
 
 /// Until the round trip is known.
 const ASSUMED_ROUND_TRIP: Duration = Duration::from_millis(100);
@@ -52,6 +59,8 @@ pub(crate) struct Requests {
 struct Stream {
     audio: bool,
     highest: Option<u16>,
+    /// How long after their gap late packets come, nearly all of them.
+    reordering: Duration,
     /// In the order in which they were found missing.
     missing: VecDeque<Missing>,
 }
@@ -65,14 +74,24 @@ struct Missing {
 }
 
 impl Stream {
-    fn arrived(&mut self, sequence: u16, now: Instant) {
+    const fn new(audio: bool) -> Self {
+        Self { audio, highest: None, reordering: REORDERING, missing: VecDeque::new() }
+    }
+
+    /// A packet came; `again` if it was asked for.
+    fn arrived(&mut self, sequence: u16, again: bool, now: Instant) {
         let Some(highest) = self.highest else {
             self.highest = Some(sequence);
             return;
         };
         let gap = ahead(sequence, highest);
         if gap <= 0 {
-            self.missing.retain(|missing| missing.sequence != sequence);
+            if let Some(at) = self.missing.iter().position(|missing| missing.sequence == sequence)
+                && let Some(missing) = self.missing.remove(at)
+                && !again
+            {
+                self.came_late(now.saturating_duration_since(missing.since));
+            }
             return;
         }
         self.highest = Some(sequence);
@@ -82,11 +101,20 @@ impl Stream {
         }
         for back in (1..gap.unsigned_abs()).rev() {
             let sequence = sequence.wrapping_sub(back);
-            self.missing.push_back(Missing { sequence, since: now, next: now + REORDERING, requests: 0 });
+            // A quarter more than is known: what is on the edge should not flap.
+            let next = now + self.reordering + (self.reordering - REORDERING) / 4;
+            self.missing.push_back(Missing { sequence, since: now, next, requests: 0 });
         }
         while self.missing.len() > usize::from(LONGEST_GAP.unsigned_abs()) {
             self.missing.pop_front();
         }
+    }
+
+    fn came_late(&mut self, by: Duration) {
+        let (known, by) = (self.reordering.as_secs_f64(), by.as_secs_f64());
+        let share = if by > known { LATER } else { SOONER };
+        self.reordering = Duration::from_secs_f64(share.mul_add(by - known, known).max(0.0))
+            .clamp(REORDERING, MOST_REORDERING);
     }
 
     /// What to ask for now. What is of no use any longer is forgotten.
@@ -132,7 +160,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Requests {
         if let Packet::Rtp(rtp) = &packet.message.packet
             && let Some(stream) = self.streams.get_mut(&rtp.header.ssrc)
         {
-            stream.arrived(rtp.header.sequence_number, packet.now);
+            let again = packet.message.has(&Attribute::Retransmission);
+            stream.arrived(rtp.header.sequence_number, again, packet.now);
         }
         self.passing.inbound.push_back(packet);
         Ok(())
@@ -182,8 +211,7 @@ impl Interceptor for Requests {
     fn bind_remote_stream(&mut self, info: &StreamInfo) {
         // Repair streams are bound too; they name no repair of their own.
         if has_nack(info) && info.ssrc_rtx.is_some() {
-            let stream = Stream { audio: is_audio(info), highest: None, missing: VecDeque::new() };
-            self.streams.insert(info.ssrc, stream);
+            self.streams.insert(info.ssrc, Stream::new(is_audio(info)));
         }
     }
 
@@ -215,12 +243,12 @@ mod tests {
     impl World {
         fn new(audio: bool) -> Self {
             let start = Instant::now();
-            Self { stream: Stream { audio, highest: None, missing: VecDeque::new() }, start, now: start }
+            Self { stream: Stream::new(audio), start, now: start }
         }
 
         fn arrive(&mut self, sequences: &[u16]) {
             for &sequence in sequences {
-                self.stream.arrived(sequence, self.now);
+                self.stream.arrived(sequence, false, self.now);
             }
         }
 
@@ -276,6 +304,32 @@ mod tests {
         world.now += millis(9);
         world.arrive(&[2]);
         assert!(world.run().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_reorders_is_asked_less_and_less_for_what_comes_by_itself() {
+        let mut world = World::new(true);
+        let mut asked = Vec::new();
+        // Each second packet comes 20 ms after the one behind it.
+        for n in (2..402_u16).step_by(2) {
+            world.arrive(&[n]);
+            world.now += millis(20);
+            asked.push(world.stream.due(world.now, ROUND_TRIP).len());
+            world.arrive(&[n - 1]);
+        }
+        let (first, last): (usize, usize) = (asked[..10].iter().sum(), asked[10..].iter().sum());
+        assert!(first > 0, "nobody could know");
+        assert!(last < 10, "{last} of 190 were asked for");
+    }
+
+    #[test]
+    fn a_retransmission_says_nothing_about_reordering() {
+        let mut world = World::new(true);
+        world.arrive(&[1, 3]);
+        world.now += millis(150);
+        world.stream.arrived(2, true, world.now);
+        assert!(world.stream.missing.is_empty());
+        assert_eq!(world.stream.reordering, REORDERING);
     }
 
     #[test]
