@@ -19,6 +19,8 @@ pub mod certificate;
 pub mod challenge;
 pub mod commitment;
 pub mod emoji;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod keys;
 mod noise;
 pub mod padding;

@@ -123,13 +123,13 @@ impl From<snow::Error> for SealError {
 }
 
 /// A payload as padded JSON.
-fn encode(payload: &Payload) -> Result<Zeroizing<Vec<u8>>, SealError> {
+pub(crate) fn encode(payload: &Payload) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let json = Zeroizing::new(serde_json::to_vec(payload).map_err(|_| SealError::WrongPayload)?);
     Ok(pad(&json)?)
 }
 
 /// The payload in a padded plaintext.
-fn decode(padded: &[u8]) -> Result<Payload, SealError> {
+pub(crate) fn decode(padded: &[u8]) -> Result<Payload, SealError> {
     serde_json::from_slice(unpad(padded)?).map_err(|_| SealError::Malformed)
 }
 

@@ -13,6 +13,8 @@
 pub mod bytes;
 pub mod code;
 pub mod frame;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod id;
 pub mod limits;
 pub mod payload;
