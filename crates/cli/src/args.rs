@@ -28,6 +28,10 @@ pub(crate) struct Cli {
     /// Keep the keys of a new account in a file instead of the key store of this computer.
     #[arg(long, global = true)]
     pub(crate) insecure_secrets: bool,
+    /// Whether calls go through a relay of the server alone, so that whoever is at the other end does not learn this
+    /// machine's address. Kept with the account.
+    #[arg(long, global = true, value_name = "on|off", value_parser = on_off, num_args = 0..=1, require_equals = true, default_missing_value = "on")]
+    pub(crate) hide_address: Option<bool>,
     /// One JSON object for each line, with stable names, instead of sentences.
     #[arg(long, global = true)]
     pub(crate) json: bool,

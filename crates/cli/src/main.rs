@@ -72,6 +72,7 @@ async fn open(cli: &Cli, output: Output) -> Result<Client, Failure> {
         insecure_secrets: cli.insecure_secrets,
         sound: sound(&cli.command),
         ca: cli.ca.clone(),
+        hide_address: cli.hide_address,
         ..ClientConfig::new(profile)
     };
     let client = Client::open(config).await.map_err(|error| commands::explain(&error, output))?;

@@ -13,6 +13,7 @@ mod upkeep;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use carillon_call::{Calls, Input, Network, Signal, Transport, User};
 use carillon_e2e::{CallContext, ReplayCache, commitment};
@@ -89,6 +90,8 @@ pub(crate) struct Shared {
     pub(crate) events: broadcast::Sender<ClientEvent>,
     pub(crate) peers: Arc<dyn PeerFactory>,
     pub(crate) calendar: Calendar,
+    /// Whether the next calls hide this machine's address.
+    pub(crate) hide_address: AtomicBool,
 }
 
 /// What came of work in the background.
@@ -309,6 +312,7 @@ impl Actor {
                 .collect(),
             unread_missed: self.unread,
             settings: self.settings,
+            hide_address: self.shared.hide_address.load(Ordering::Relaxed),
         }
     }
 

@@ -10,6 +10,7 @@ pub use sound::{EndState, SoundDeviceInfo, SoundState};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -60,6 +61,9 @@ pub struct ClientConfig {
     pub peers: Arc<dyn PeerFactory>,
     /// Whether and how calls sound.
     pub sound: SoundSetup,
+    /// Whether calls hide this machine's address, from now on; see [`Client::set_hide_address`]. None: as it was set
+    /// last.
+    pub hide_address: Option<bool>,
     /// Where the date comes from.
     pub calendar: Calendar,
 }
@@ -75,6 +79,7 @@ impl ClientConfig {
             ca: None,
             peers: Arc::new(WebRtcPeers::new()),
             sound: SoundSetup::default(),
+            hide_address: None,
             calendar: Calendar::default(),
         }
     }
@@ -205,8 +210,22 @@ impl Client {
         if server.as_ref().is_some_and(ServerAddress::is_here) {
             config.peers.server_is_here();
         }
-        let shared =
-            Arc::new(Shared { store, trust, events, peers: config.peers, calendar: config.calendar });
+        let hide_address = match config.hide_address {
+            Some(hide) => {
+                store.set_fact(fact::HIDE_ADDRESS, &hide).await?;
+                hide
+            }
+            None => store.fact(fact::HIDE_ADDRESS).await?.unwrap_or_default(),
+        };
+        config.peers.hide_address(hide_address);
+        let shared = Arc::new(Shared {
+            store,
+            trust,
+            events,
+            peers: config.peers,
+            calendar: config.calendar,
+            hide_address: AtomicBool::new(hide_address),
+        });
         let (wishes, receiver) = mpsc::channel(WISH_BUFFER);
         let (news, from_sound) = mpsc::unbounded_channel();
         let engine = match config.sound {

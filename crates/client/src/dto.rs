@@ -26,6 +26,8 @@ pub struct State {
     /// Who may call, as last heard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<CallSettings>,
+    /// Whether calls go through a relay, so that whoever is at the other end does not learn this machine's address.
+    pub hide_address: bool,
 }
 
 /// The own account.

@@ -25,8 +25,12 @@ pub trait PeerFactory: Send + Sync {
     /// The server is on this machine, and so, most likely, is the other end. Nothing for peers to whom that means nothing.
     fn server_is_here(&self) {}
 
-    /// The servers that help the next peers to find a path. Nothing for peers that need none.
+    /// The servers that help to find a path, from now on. Nothing for peers that need none.
     fn use_ice_servers(&self, _: Vec<IceServer>) {}
+
+    /// Whether the next peers let no address of this machine out, so that whoever is at the other end sees a relay's.
+    /// Nothing for peers without addresses.
+    fn hide_address(&self, _: bool) {}
 }
 
 /// The peer connection of one call.

@@ -57,6 +57,8 @@ pub(crate) mod fact {
     pub(crate) const SETTINGS: &str = "settings";
     /// Sound, as the person has set it.
     pub(crate) const SOUND: &str = "sound";
+    /// Whether calls hide this machine's address.
+    pub(crate) const HIDE_ADDRESS: &str = "hide_address";
     /// The server's key that signs badges, as it was first.
     pub(crate) const ISSUER: &str = "issuer";
     /// The device of a sign-up that has begun.

@@ -83,8 +83,8 @@ impl std::fmt::Debug for Candidate {
 }
 
 impl Candidate {
-    /// Reads a line, and refuses addresses that nobody may be sent to. With [`Interfaces::Loopback`], loopback
-    /// addresses are welcome.
+    /// Reads a line, and refuses addresses that nobody may be sent to. Loopback addresses are welcome where everything
+    /// is loopback.
     ///
     /// # Errors
     /// Why the line is not used.

@@ -1,10 +1,12 @@
 //! What a peer connection is opened with.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_call::Role;
 use carillon_wire::frame::Media;
+use tokio::sync::watch;
 
 /// Settings of one peer connection.
 #[derive(Debug, Clone)]
@@ -19,7 +21,7 @@ pub struct PeerConfig {
     /// machine.
     pub relay_only: bool,
     /// STUN and TURN servers. TURN is spoken over UDP.
-    pub ice_servers: Vec<IceServer>,
+    pub ice_servers: IceServers,
     /// Periods and limits; the defaults are for people.
     pub timings: Timings,
 }
@@ -32,7 +34,7 @@ impl PeerConfig {
             media,
             interfaces: Interfaces::All,
             relay_only: false,
-            ice_servers: Vec::new(),
+            ice_servers: IceServers::default(),
             timings: Timings::default(),
         }
     }
@@ -43,6 +45,8 @@ impl PeerConfig {
 pub enum Interfaces {
     /// Loopback alone: for tests on one machine.
     Loopback,
+    /// The same by IPv6.
+    LoopbackV6,
     /// All real ones, never loopback.
     All,
 }
@@ -65,6 +69,46 @@ impl fmt::Debug for IceServer {
     }
 }
 
+/// The STUN and TURN servers of this moment. Clones share it: credentials run out, and a restart of ICE turns to the
+/// servers that are known by then.
+#[derive(Debug, Clone)]
+pub struct IceServers(Arc<watch::Sender<Option<Vec<IceServer>>>>);
+
+impl IceServers {
+    /// Nobody has said yet which there are: a connection waits a moment before it does without.
+    pub fn unknown() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+
+    /// These, from now on.
+    pub fn set(&self, servers: Vec<IceServer>) {
+        self.0.send_replace(Some(servers));
+    }
+
+    pub(crate) fn current(&self) -> Vec<IceServer> {
+        self.0.borrow().clone().unwrap_or_default()
+    }
+
+    /// Waits until somebody has said, at most this long.
+    pub(crate) async fn known(&self, limit: Duration) {
+        let mut servers = self.0.subscribe();
+        let _ = tokio::time::timeout(limit, servers.wait_for(Option::is_some)).await;
+    }
+}
+
+impl From<Vec<IceServer>> for IceServers {
+    fn from(servers: Vec<IceServer>) -> Self {
+        Self(Arc::new(watch::Sender::new(Some(servers))))
+    }
+}
+
+/// None at all.
+impl Default for IceServers {
+    fn default() -> Self {
+        Vec::new().into()
+    }
+}
+
 /// Periods of the path's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timings {
@@ -80,6 +124,8 @@ pub struct Timings {
     pub failed: Duration,
     /// How long DTLS may take once a path is up.
     pub dtls: Duration,
+    /// How long to wait for the word which servers there are.
+    pub servers: Duration,
     /// How long what was handed to the data channel may take to leave after `Close`.
     pub linger: Duration,
 }
@@ -92,6 +138,7 @@ impl Default for Timings {
             down: Duration::from_millis(1500),
             failed: Duration::from_secs(30),
             dtls: Duration::from_secs(10),
+            servers: Duration::from_secs(2),
             linger: Duration::from_millis(300),
         }
     }

@@ -120,6 +120,7 @@ pub(crate) struct Connection {
     /// The caller's tracks are there from the start, the callee's once it knows the offer.
     audio_sender: Option<Arc<dyn RtpSender>>,
     tasks: Arc<Tasks>,
+    config: PeerConfig,
 }
 
 struct Local {
@@ -140,7 +141,7 @@ impl Connection {
         let [audio_source, audio_repair, video_source, video_repair] = sources(&witness)?;
         counters.repair.source.store(audio_source, Ordering::Relaxed);
         counters.repair.repair.store(audio_repair, Ordering::Relaxed);
-        let guard = Arc::new(Guard::new(Arc::clone(counters), config.timings.check));
+        let guard = Arc::new(Guard::new(Arc::clone(counters), config.timings.check, config.relay_only));
         let tasks = Arc::new(Tasks::default());
         let generation = Arc::new(AtomicU32::new(0));
         let (sender, from_stack) = mpsc::unbounded_channel();
@@ -186,25 +187,28 @@ impl Connection {
             generation,
             audio_sender,
             tasks,
+            config: config.clone(),
         };
         Ok((connection, from_stack, seen))
     }
 
-    /// Makes the offer that starts a generation. An offer that is still open is rolled back, explicitly: the stack
-    /// does not do it by itself.
+    /// Makes the offer that starts a generation, in place of one that is still open.
     pub(crate) async fn offer(&self, generation: u32) -> Result<Description, ConnectionError> {
-        if self.stack.pending_local_description().await.is_some() {
-            self.stack.set_local_description(RTCSessionDescription::rollback(None)?).await?;
-        }
         self.generation.store(generation, Ordering::Release);
         if generation > 0 {
-            self.guard.restarted();
+            self.begin_again().await?;
             self.stack.restart_ice().await?;
         }
         let offer = self.stack.create_offer(None).await?;
         let description = sdp::describe(&offer.sdp, (self.audio.source, self.audio.repair))?;
         self.stack.set_local_description(offer).await?;
         Ok(description)
+    }
+
+    /// A further generation. The credentials of the relays may be others by now.
+    async fn begin_again(&self) -> Result<(), ConnectionError> {
+        self.guard.restarted();
+        Ok(self.stack.set_configuration(engine::configuration(&self.config)).await?)
     }
 
     /// Applies the other side's description; answers an offer.
@@ -226,7 +230,9 @@ impl Connection {
             }
             SdpKind::Offer => {
                 self.generation.store(generation, Ordering::Release);
-                self.guard.restarted();
+                if generation > 0 {
+                    self.begin_again().await?;
+                }
                 self.stack.set_remote_description(RTCSessionDescription::offer(accepted)?).await?;
                 if self.audio_sender.is_none() {
                     self.audio_sender = Some(self.stack.add_track(Arc::clone(&self.audio.track) as _).await?);

@@ -10,7 +10,7 @@ pub enum Dropped {
     Malformed,
     /// From an address with which no connectivity check was exchanged.
     Stranger,
-    /// More datagrams than any call sends.
+    /// More datagrams than any call sends, or more requests for what was lost.
     Flood,
     /// RTP or RTCP that SRTP refused: not authentic, replayed, or truncated.
     Rejected,
@@ -49,10 +49,12 @@ pub enum Dropped {
     AudioNotSent,
     /// A datagram that the system refused to send.
     NotSendable,
+    /// A datagram for somebody else than a relay, where nobody else may learn an address of this machine.
+    NotRelayed,
 }
 
 /// Every reason, in the order of the discriminants.
-pub const REASONS: [Dropped; 21] = [
+pub const REASONS: [Dropped; 22] = [
     Dropped::Malformed,
     Dropped::Stranger,
     Dropped::Flood,
@@ -74,6 +76,7 @@ pub const REASONS: [Dropped; 21] = [
     Dropped::StaleCandidate,
     Dropped::AudioNotSent,
     Dropped::NotSendable,
+    Dropped::NotRelayed,
 ];
 
 /// One counter for each reason.

@@ -136,7 +136,7 @@ pub(crate) fn settings(config: &PeerConfig, crypto: Arc<dyn RTCCryptoProvider>) 
     let now = Some(Duration::ZERO);
     SettingEngineBuilder::new()
         .with_crypto_provider(crypto)
-        .with_include_loopback_candidate(config.interfaces == Interfaces::Loopback)
+        .with_include_loopback_candidate(config.interfaces != Interfaces::All)
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_ice_timeouts(Some(disconnected), Some(timings.failed), Some(timings.consent))
         .with_ice_connection_attempts(Some(timings.check), Some(CHECKS))
@@ -159,15 +159,23 @@ pub(crate) fn settings(config: &PeerConfig, crypto: Arc<dyn RTCCryptoProvider>) 
 }
 
 /// Servers and policy. What the stack can't use is left out, for it would refuse the whole of them: TURN over TCP or
-/// TLS, TURN without a credential.
+/// TLS, TURN without a credential. A relay is a STUN server as well (RFC 8656, section 4), and tells the address that it
+/// sees; the stack does not ask it for that by itself.
 pub(crate) fn configuration(config: &PeerConfig) -> RTCConfiguration {
-    let servers = config.ice_servers.iter().filter_map(|server| {
+    let servers = config.ice_servers.current();
+    let servers = servers.iter().filter_map(|server| {
         let has_credential = !server.username.is_empty() && !server.credential.is_empty();
         let usable = |url: &&String| {
             let udp = !url.contains("transport=tcp");
             url.starts_with("stun:") || url.starts_with("turn:") && udp && has_credential
         };
-        let urls: Vec<_> = server.urls.iter().filter(usable).cloned().collect();
+        let mut urls: Vec<_> = server.urls.iter().filter(usable).cloned().collect();
+        let seen_by_relay = urls.iter().filter_map(|url| {
+            let address = url.strip_prefix("turn:")?;
+            Some(format!("stun:{}", address.split_once('?').map_or(address, |(address, _)| address)))
+        });
+        let more: Vec<_> = seen_by_relay.filter(|url| !urls.contains(url)).collect();
+        urls.extend(more);
         (!urls.is_empty()).then(|| RTCIceServer {
             urls,
             username: server.username.clone(),
@@ -179,4 +187,38 @@ pub(crate) fn configuration(config: &PeerConfig) -> RTCConfiguration {
         .with_ice_servers(servers.collect())
         .with_ice_transport_policy(policy)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{IceServer, PeerConfig};
+    use carillon_call::Role;
+    use carillon_wire::frame::Media;
+
+    fn urls(given: &[&str], credential: &str) -> Vec<String> {
+        let server = IceServer {
+            urls: given.iter().map(|&url| url.to_owned()).collect(),
+            username: credential.to_owned(),
+            credential: credential.to_owned(),
+        };
+        let config =
+            PeerConfig { ice_servers: vec![server].into(), ..PeerConfig::new(Role::Caller, Media::Audio) };
+        configuration(&config).ice_servers().iter().flat_map(|server| server.urls.clone()).collect()
+    }
+
+    #[test]
+    fn servers_that_the_stack_would_stumble_over_are_left_out() {
+        let given =
+            ["turns:a.example:5349", "turn:b.example?transport=tcp", "turn:c.example:3478", "http://d"];
+        assert_eq!(urls(&given, "x"), ["turn:c.example:3478", "stun:c.example:3478"]);
+        assert_eq!(urls(&given, ""), [""; 0]);
+        assert_eq!(urls(&["stun:e.example"], ""), ["stun:e.example"]);
+    }
+
+    #[test]
+    fn a_relay_is_asked_for_our_address_once() {
+        let given = ["turn:c.example:3478?transport=udp", "stun:c.example:3478"];
+        assert_eq!(urls(&given, "x"), given);
+    }
 }

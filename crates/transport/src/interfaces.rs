@@ -1,7 +1,7 @@
 //! The addresses of this machine.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::vec;
 
 use crate::config::Interfaces;
@@ -54,6 +54,7 @@ impl ToSocketAddrs for BindTo {
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         let addresses = match self.0 {
             Interfaces::Loopback => vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            Interfaces::LoopbackV6 => vec![IpAddr::V6(Ipv6Addr::LOCALHOST)],
             Interfaces::All => local_addresses(),
         };
         // Without any address there is nothing to bind, and the connection would break at once. A machine that is

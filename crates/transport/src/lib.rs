@@ -17,6 +17,8 @@ mod connection;
 mod counters;
 mod drops;
 mod engine;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod guard;
 mod interfaces;
 pub mod message;
@@ -28,7 +30,7 @@ mod task;
 mod witness;
 
 pub use audio::{AudioReceiver, AudioSender, MAX_AUDIO_PAYLOAD, OutgoingAudio, ReceivedAudio};
-pub use config::{IceServer, Interfaces, PeerConfig, Timings};
+pub use config::{IceServer, IceServers, Interfaces, PeerConfig, Timings};
 pub use drops::{DropCounts, Dropped, REASONS};
 pub use interfaces::local_addresses;
 pub use peer::{Event, Peer};

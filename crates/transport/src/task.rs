@@ -112,6 +112,7 @@ pub(crate) async fn run(
     mut commands: mpsc::UnboundedReceiver<PeerCommand>,
     outgoing: mpsc::Receiver<OutgoingAudio>,
 ) {
+    task.config.ice_servers.known(task.config.timings.servers).await;
     let opened = Connection::open(&task.config, &task.shared.counters, &task.shared.received).await;
     match opened {
         Ok((mut connection, mut from_stack, mut seen)) => {

@@ -1,5 +1,7 @@
 //! Calls, and what is left of them: recent, missed, pins.
 
+use std::sync::atomic::Ordering;
+
 use carillon_call::User;
 use carillon_wire::frame::{DeclineScope, Media};
 use carillon_wire::rest::{MissedCall, MissedKind, Page};
@@ -10,8 +12,23 @@ use super::{Client, Whom};
 use crate::actor::{Dialled, Wish};
 use crate::dto::{MediaOn, Party, PinState, RecentCall, Trust};
 use crate::error::{ClientError, LocalCode};
+use crate::store::fact;
 
 impl Client {
+    /// Whether the next calls go through a relay of the server alone, so that whoever is at the other end does not learn
+    /// this machine's address; where the server has no relay, such calls find no path. Off at first. Kept with the
+    /// profile.
+    ///
+    /// # Errors
+    /// `storage`.
+    pub async fn set_hide_address(&self, hide: bool) -> Result<(), ClientError> {
+        let shared = &self.inner.shared;
+        shared.store.set_fact(fact::HIDE_ADDRESS, &hide).await?;
+        shared.hide_address.store(hide, Ordering::Relaxed);
+        shared.peers.hide_address(hide);
+        Ok(())
+    }
+
     /// Calls somebody. Returns when the call is on its way; what becomes of it are events.
     ///
     /// Before anything is sealed, the keys of every device of theirs are checked, and that the handle still belongs to

@@ -1,10 +1,10 @@
 //! Peers over WebRTC: `carillon-transport` behind the seam.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
-use carillon_transport::{AudioReceiver, AudioSender, Event, IceServer, Interfaces, PeerConfig};
+use carillon_transport::{AudioReceiver, AudioSender, Event, IceServer, IceServers, Interfaces, PeerConfig};
 use carillon_wire::CallId;
 use carillon_wire::frame::Media;
 
@@ -18,31 +18,24 @@ pub struct WebRtcPeers {
     /// None: loopback when the server is on this machine, else the real ones.
     interfaces: Option<Interfaces>,
     here: Arc<AtomicBool>,
-    relay_only: bool,
-    ice_servers: Arc<RwLock<Vec<IceServer>>>,
+    relay_only: Arc<AtomicBool>,
+    ice_servers: IceServers,
 }
 
 impl WebRtcPeers {
     /// Over this machine's real interfaces; over loopback where the server is on this machine, so that two people who
     /// try a call on one computer need no network.
     pub fn new() -> Self {
-        Self::over(None)
+        Self::over(None, IceServers::unknown())
     }
 
     /// Over loopback alone: for two clients on one machine.
     pub fn loopback() -> Self {
-        Self::over(Some(Interfaces::Loopback))
+        Self::over(Some(Interfaces::Loopback), IceServers::default())
     }
 
-    fn over(interfaces: Option<Interfaces>) -> Self {
-        Self { interfaces, here: Arc::default(), relay_only: false, ice_servers: Arc::default() }
-    }
-
-    /// Lets no address of this machine out: whoever is at the other end sees a relay's.
-    #[must_use]
-    pub fn relay_only(mut self, relay_only: bool) -> Self {
-        self.relay_only = relay_only;
-        self
+    fn over(interfaces: Option<Interfaces>, ice_servers: IceServers) -> Self {
+        Self { interfaces, here: Arc::default(), relay_only: Arc::default(), ice_servers }
     }
 }
 
@@ -60,12 +53,11 @@ impl fmt::Debug for WebRtcPeers {
 
 impl PeerFactory for WebRtcPeers {
     fn create(&self, _: CallId, role: Role, media: Media, events: PeerEvents) -> Box<dyn Peer> {
-        let servers = self.ice_servers.read().unwrap_or_else(PoisonError::into_inner).clone();
         let usual = if self.here.load(Ordering::Relaxed) { Interfaces::Loopback } else { Interfaces::All };
         let config = PeerConfig {
             interfaces: self.interfaces.unwrap_or(usual),
-            relay_only: self.relay_only,
-            ice_servers: servers,
+            relay_only: self.relay_only.load(Ordering::Relaxed),
+            ice_servers: self.ice_servers.clone(),
             ..PeerConfig::new(role, media)
         };
         let peer = carillon_transport::Peer::open(config, move |event| match event {
@@ -80,7 +72,11 @@ impl PeerFactory for WebRtcPeers {
     }
 
     fn use_ice_servers(&self, servers: Vec<IceServer>) {
-        *self.ice_servers.write().unwrap_or_else(PoisonError::into_inner) = servers;
+        self.ice_servers.set(servers);
+    }
+
+    fn hide_address(&self, hide: bool) {
+        self.relay_only.store(hide, Ordering::Relaxed);
     }
 }
 

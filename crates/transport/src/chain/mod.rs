@@ -31,6 +31,8 @@ pub(crate) mod inbound;
 pub(crate) mod nack;
 pub(crate) mod reports;
 pub(crate) mod retransmission;
+#[cfg(test)]
+mod tests;
 
 /// Between two reports. RFC 3550, section 6.2, allows less than 5 s where RTCP stays below 5 % of the bandwidth; two
 /// reports of some 100 bytes a second do, and the choice between FEC and DRED hangs on them.

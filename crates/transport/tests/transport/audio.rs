@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use carillon_transport::{Dropped, OutgoingAudio};
 
-use crate::support::{Pair, Side, eventually, number, talk};
+use crate::support::{Pair, Side, eventually, number, speak, talk};
 
 const PACE: Duration = Duration::from_millis(10);
 
@@ -93,16 +93,9 @@ async fn no_audio_leaves_before_the_certificate_was_compared() {
 async fn an_audio_thread_that_does_not_listen_costs_the_oldest() {
     let mut pair = Pair::direct();
     pair.connect().await;
-    let sender = pair.peer(Side::Caller).audio();
-    let speaking = std::thread::spawn(move || {
-        for number in 0_u32..200 {
-            let payload = Bytes::from(number.to_be_bytes().repeat(2));
-            sender.send(OutgoingAudio { timestamp: number * 480, marker: false, payload });
-            std::thread::sleep(Duration::from_millis(7));
-        }
-    });
-    eventually("the queue overflows", || pair.stats(Side::Callee).dropped.of(Dropped::QueueFull) >= 40).await;
-    speaking.join().unwrap();
+    let full =
+        eventually("the queue overflows", || pair.stats(Side::Callee).dropped.of(Dropped::QueueFull) >= 40);
+    tokio::join!(speak(pair.peer(Side::Caller), 0..200, Duration::from_millis(7)), full);
     let first = pair.peer(Side::Callee).received().pop().unwrap();
     assert!(number(&first) >= 40);
     pair.close().await;

@@ -2,11 +2,11 @@
 
 use carillon_call::{PeerCommand, Role, Transport};
 use carillon_transport::candidate::Kind;
-use carillon_transport::{Dropped, Interfaces};
+use carillon_transport::{Dropped, Interfaces, PeerConfig};
 use carillon_wire::frame::Media;
 use carillon_wire::payload::SdpKind;
 
-use crate::support::{End, Pair, Side, config};
+use crate::support::{End, Pair, Side, config, eventually, number, talk};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_ends_connect_and_see_the_sealed_certificates() {
@@ -31,6 +31,78 @@ async fn two_ends_connect_and_see_the_sealed_certificates() {
         assert!(matches!(path.remote, Kind::Host | Kind::PeerReflexive), "{path:?}");
         assert!(pair.stats(side).round_trip.is_some());
     }
+    pair.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_ends_connect_over_ipv6() {
+    if std::net::UdpSocket::bind("[::1]:0").is_err() {
+        eprintln!("SKIPPED: this machine has no IPv6");
+        return;
+    }
+    let v6 = |role| PeerConfig { interfaces: Interfaces::LoopbackV6, ..config(role) };
+    let mut pair = Pair::of(v6(Role::Caller), v6(Role::Callee), None);
+    pair.connect().await;
+    let given: Vec<_> = pair
+        .seen
+        .iter()
+        .filter_map(|(_, said)| match said {
+            Transport::LocalCandidates { candidates, .. } => Some(candidates),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert!(given.len() >= 2 && given.iter().all(|line| line.contains(" ::1 ")), "{given:?}");
+    let pace = std::time::Duration::from_millis(10);
+    for side in Side::BOTH {
+        talk(&pair, side, 0..20, pace, |packet| number(packet) == 19).await;
+        assert_eq!(pair.stats(side).dropped.iter().collect::<Vec<_>>(), []);
+    }
+    pair.close().await;
+}
+
+/// The stack's own pace is 200 ms, and ours is 20 at first: what lies between is a busy machine's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pair_is_checked_often_at_first() {
+    let mut pair = Pair::over_a_line(6).await;
+    let line = pair.line.as_ref().unwrap();
+    line.block(true);
+    let checks = line.checks(Side::Callee);
+    let enough = eventually("checks come", || checks.lock().unwrap().len() >= 9);
+    tokio::select! {
+        () = pair.until(|_| false) => {}
+        () = enough => {}
+    }
+    let checks = checks.lock().unwrap();
+    let mut gaps: Vec<_> = checks.windows(2).take(8).map(|two| two[1] - two[0]).collect();
+    gaps.sort_unstable();
+    assert!(gaps[4] < std::time::Duration::from_millis(100), "{gaps:?}");
+}
+
+/// A router lets packets in once some went out, and the other end may begin later. The stack gives a pair up for good
+/// after eight checks, which at our pace is a sixth of a second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_that_opens_late_is_found() {
+    let mut pair = Pair::over_a_line(8).await;
+    let line = pair.line.as_ref().unwrap();
+    line.block(true);
+    let checks = Side::BOTH.map(|side| line.checks(side));
+    let enough =
+        eventually("both go on asking", || checks.iter().all(|checks| checks.lock().unwrap().len() >= 14));
+    tokio::select! {
+        () = pair.until(|_| false) => {}
+        () = enough => {}
+    }
+    pair.line.as_ref().unwrap().block(false);
+    pair.connect().await;
+    pair.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_with_a_long_round_trip_is_found() {
+    let mut pair = Pair::over_a_line(8).await;
+    pair.line.as_ref().unwrap().delay(300);
+    pair.connect().await;
     pair.close().await;
 }
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use carillon_call::{PeerCommand, Role, Transport};
 use carillon_transport::sdp::{MAX_SDP_BYTES, MAX_SDP_LINES};
-use carillon_transport::{Dropped, Event};
+use carillon_transport::{Dropped, Event, Interfaces, PeerConfig};
 use carillon_wire::payload::{Description, SdpKind};
 use tokio::net::UdpSocket;
 
-use crate::support::{End, Pair, Side, config, eventually, number, talk};
+use crate::support::{End, Pair, Side, config, eventually, number, speak, talk};
 
 const PACE: Duration = Duration::from_millis(5);
 
@@ -74,12 +74,14 @@ async fn what_is_truncated_or_forged_is_refused_and_nothing_breaks() {
         }
         bad.push([datagram.as_slice(), &[0; 300]].concat());
     }
-    // Below the rate at which datagrams are cut.
-    for (at, datagram) in bad.iter().enumerate() {
-        line.inject(Side::Callee, datagram).await;
-        if at % 64 == 63 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+    // Below the number at which datagrams are cut, and no faster than they are read.
+    for datagrams in bad.chunks(16) {
+        let before = pair.stats(Side::Callee).datagrams_in;
+        for datagram in datagrams {
+            line.inject(Side::Callee, datagram).await;
         }
+        let count = u64::try_from(datagrams.len()).unwrap();
+        eventually("they are read", || pair.stats(Side::Callee).datagrams_in >= before + count).await;
     }
     eventually("it is counted", || {
         let dropped = pair.stats(Side::Callee).dropped;
@@ -95,26 +97,13 @@ async fn what_is_truncated_or_forged_is_refused_and_nothing_breaks() {
 async fn ten_times_the_rate_is_cut_to_what_a_call_needs() {
     let mut pair = Pair::direct();
     pair.connect().await;
-    let sender = pair.peer(Side::Caller).audio();
-    let speaking = std::thread::spawn(move || {
-        for number in 0_u32..1_500 {
-            let payload = number.to_be_bytes().repeat(4).into();
-            sender.send(carillon_transport::OutgoingAudio {
-                timestamp: number * 480,
-                marker: false,
-                payload,
-            });
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    });
     let received = pair.peer(Side::Callee).received();
     let mut heard = 0_u64;
-    eventually("packets are too fast", || {
+    let cut = eventually("packets are too fast", || {
         heard += u64::try_from(std::iter::from_fn(|| received.pop()).count()).unwrap();
         pair.stats(Side::Callee).dropped.of(Dropped::TooFast) > 300
-    })
-    .await;
-    speaking.join().unwrap();
+    });
+    tokio::join!(speak(pair.peer(Side::Caller), 0..1_500, Duration::from_millis(1)), cut);
     assert!(heard > 150, "{heard}");
     pair.close().await;
 }
@@ -153,4 +142,32 @@ async fn candidates_are_bounded_and_nobody_is_sent_to_who_may_not() {
     assert_eq!(dropped().of(Dropped::UnusableCandidate), 2);
     still_talks(&pair).await;
     pair.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_candidate_that_nothing_can_be_sent_to_disturbs_nobody() {
+    let mut pair = Pair::direct();
+    pair.until(|seen| {
+        seen.iter().filter(|(_, said)| matches!(said, Transport::LocalDescription { .. })).count() == 2
+    })
+    .await;
+    // Out of loopback there is no way there.
+    let candidates = vec!["candidate:1 1 udp 2130706431 203.0.113.7 9 typ host".to_owned()];
+    pair.peer(Side::Caller).handle(PeerCommand::AddCandidates { generation: 0, candidates, last: false });
+    pair.connect().await;
+    eventually("it is counted", || pair.stats(Side::Caller).dropped.of(Dropped::NotSendable) > 0).await;
+    still_talks(&pair).await;
+    pair.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_candidate_for_loopback_from_outside_is_refused() {
+    let outside = PeerConfig { interfaces: Interfaces::All, ..config(Role::Callee) };
+    let (mut caller, callee) = (End::open(config(Role::Caller)), End::open(outside));
+    let description = caller.described().await;
+    callee.peer.handle(PeerCommand::ApplyRemote { generation: 0, kind: SdpKind::Offer, description });
+    let addresses = ["127.0.0.1", "::1", "::ffff:127.0.0.1", "224.0.0.251", "ff02::fb"];
+    let candidates = addresses.map(|address| format!("candidate:1 1 udp 1 {address} 5353 typ host")).into();
+    callee.peer.handle(PeerCommand::AddCandidates { generation: 0, candidates, last: false });
+    eventually("all are counted", || callee.peer.stats().dropped.of(Dropped::ForbiddenCandidate) == 5).await;
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod audio;
 #[cfg(test)]
+mod bad_peer;
+#[cfg(test)]
 mod close;
 #[cfg(test)]
 mod connect;
@@ -12,6 +14,8 @@ mod data;
 mod garbage;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod relay;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]

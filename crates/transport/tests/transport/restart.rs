@@ -4,11 +4,7 @@ use carillon_call::{PeerCommand, Role, Transport};
 use carillon_transport::{Dropped, Event};
 use carillon_wire::payload::SdpKind;
 
-use crate::support::{End, Pair, Side, config, eventually, number, talk};
-
-fn both(seen: &[(Side, Transport)], fits: impl Fn(&Transport) -> bool) -> bool {
-    Side::BOTH.into_iter().all(|side| seen.iter().any(|(at, said)| *at == side && fits(said)))
-}
+use crate::support::{End, Pair, Side, both, config, eventually, number, talk};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_path_that_is_blocked_is_down_and_up_again_when_it_is_not() {
@@ -46,7 +42,7 @@ async fn a_restart_finds_a_new_path_and_the_session_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_while_an_offer_is_open_rolls_it_back() {
+async fn a_restart_while_an_offer_is_open_takes_its_place() {
     let mut pair = Pair::direct();
     pair.connect().await;
     for generation in 1..=3 {
@@ -88,6 +84,26 @@ async fn no_candidate_of_a_restart_comes_before_its_description() {
         let found = |said: &Transport| matches!(said, Transport::LocalCandidates { generation: 1, .. });
         assert!(pair.said(side, described).unwrap() < pair.said(side, found).unwrap());
     }
+    pair.close().await;
+}
+
+/// The stack does not roll an own offer back when another one comes. It never has to: only the caller offers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offer_to_the_caller_is_not_applied_while_its_own_is_open() {
+    let mut pair = Pair::direct();
+    let described = |said: &Transport| matches!(said, Transport::LocalDescription { .. });
+    pair.until(|seen| seen.iter().any(|(side, said)| *side == Side::Caller && described(said))).await;
+    let Some((_, Transport::LocalDescription { description, .. })) =
+        pair.seen.iter().find(|(_, said)| described(said)).cloned()
+    else {
+        panic!("{:?}", pair.seen)
+    };
+    for generation in [0, 1] {
+        let (kind, description) = (SdpKind::Offer, description.clone());
+        pair.peer(Side::Caller).handle(PeerCommand::ApplyRemote { generation, kind, description });
+    }
+    pair.connect().await;
+    assert_eq!(pair.stats(Side::Caller).dropped.of(Dropped::BadDescription), 2);
     pair.close().await;
 }
 

@@ -63,7 +63,11 @@ async fn a_man_in_the_middle_is_named_and_hears_and_says_nothing() {
     let answer = middle.described().await;
     let his = answer.fingerprint;
     assert_ne!(his, own);
-    victim.peer.handle(apply(SdpKind::Answer, Description { fingerprint: sealed, ..answer }));
+    // He writes his own into the SDP, too.
+    let pairs: Vec<_> = his.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+    let line = format!("a=fingerprint:sha-256 {}\r\nm=audio", pairs.join(":"));
+    let sdp = answer.sdp.replacen("m=audio", &line, 1);
+    victim.peer.handle(apply(SdpKind::Answer, Description { fingerprint: sealed, sdp }));
     let seen = certificates(&mut victim, &mut middle, 1).await;
     assert_eq!(
         seen,

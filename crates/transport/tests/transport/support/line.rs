@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use carillon_transport::Interfaces;
 use carillon_transport::candidate::Candidate;
@@ -21,11 +22,18 @@ struct Port {
     end: Mutex<Option<SocketAddr>>,
     /// What went to that end last.
     passed: Mutex<VecDeque<Vec<u8>>>,
+    /// When connectivity checks for that end came.
+    checks: Checks,
 }
+
+/// See [`Line::checks`].
+pub(crate) type Checks = Arc<Mutex<Vec<Instant>>>;
 
 struct Inner {
     ports: [Port; 2],
     blocked: AtomicBool,
+    /// In milliseconds.
+    delay: AtomicU32,
     /// Of 1,000 RTP packets.
     loss: AtomicU32,
     burst: AtomicU32,
@@ -64,10 +72,12 @@ impl Line {
             socket: UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(),
             end: Mutex::new(None),
             passed: Mutex::default(),
+            checks: Checks::default(),
         };
         let inner = Arc::new(Inner {
             ports: [port().await, port().await],
             blocked: AtomicBool::new(false),
+            delay: AtomicU32::new(0),
             loss: AtomicU32::new(0),
             burst: AtomicU32::new(1),
             random: Mutex::new(Random { state: seed | 1, losing: 0 }),
@@ -93,6 +103,16 @@ impl Line {
     /// Loses everything, or nothing more than before.
     pub(crate) fn block(&self, blocked: bool) {
         self.inner.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    /// Delays everything by so many milliseconds each way.
+    pub(crate) fn delay(&self, millis: u32) {
+        self.inner.delay.store(millis, Ordering::Relaxed);
+    }
+
+    /// When connectivity checks for this end came, whether they were lost or not.
+    pub(crate) fn checks(&self, to: Side) -> Checks {
+        Arc::clone(&self.port(to).checks)
     }
 
     /// Loses so many of 1,000 RTP packets, in bursts of this length.
@@ -135,6 +155,10 @@ impl Inner {
         loop {
             let Ok((length, _)) = port.socket.recv_from(&mut buffer).await else { continue };
             let datagram = &buffer[..length];
+            // A Binding request (RFC 8489, section 5).
+            if datagram.starts_with(&[0, 1]) {
+                port.checks.lock().unwrap().push(Instant::now());
+            }
             if self.loses(datagram) {
                 continue;
             }
@@ -146,7 +170,17 @@ impl Inner {
                 }
                 passed.push_back(datagram.to_vec());
             }
-            let _ = back.socket.send_to(datagram, end).await;
+            match self.delay.load(Ordering::Relaxed) {
+                0 => drop(back.socket.send_to(datagram, end).await),
+                millis => {
+                    let (line, datagram) = (Arc::clone(&self), datagram.to_vec());
+                    let there = tokio::time::Instant::now() + Duration::from_millis(millis.into());
+                    tokio::spawn(async move {
+                        tokio::time::sleep_until(there).await;
+                        let _ = line.ports[1 - to].socket.send_to(&datagram, end).await;
+                    });
+                }
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Two ends, the signaling between them, and a line that a test can spoil.
 
 pub(crate) mod line;
+pub(crate) mod villain;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use carillon_wire::frame::Media;
 use carillon_wire::payload::{Description, SdpKind};
 use line::Line;
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 /// How long anything may take before a test fails.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
@@ -81,6 +83,11 @@ impl End {
 
 /// What a test sees of both ends.
 pub(crate) type Seen = (Side, Transport);
+
+/// Whether both have said something that fits.
+pub(crate) fn both(seen: &[Seen], fits: impl Fn(&Transport) -> bool) -> bool {
+    Side::BOTH.into_iter().all(|side| seen.iter().any(|(at, said)| *at == side && fits(said)))
+}
 
 /// Two ends whose descriptions and candidates reach each other.
 pub(crate) struct Pair {
@@ -179,8 +186,23 @@ impl Pair {
     }
 }
 
-/// Sends packets from a plain thread at their own pace, each with its number, and gives what came of them to `taken`
-/// until it says that it has enough.
+/// Speaks packets at their own pace, each with its number.
+pub(crate) async fn speak(peer: &Peer, packets: std::ops::Range<u32>, every: Duration) {
+    let (sender, before) = (peer.audio(), peer.stats().sent.packets);
+    let mut pace = tokio::time::interval(every);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for (count, number) in (0_u64..).zip(packets) {
+        pace.tick().await;
+        // However busy the machine is: the way to the connection is short, and nothing is to be lost on it.
+        while count >= peer.stats().sent.packets - before + 8 {
+            pace.tick().await;
+        }
+        let payload = Bytes::from(number.to_be_bytes().repeat(20));
+        sender.send(OutgoingAudio { timestamp: number * 960, marker: number == 0, payload });
+    }
+}
+
+/// Lets one end [`speak`], and gives what came of it to `enough` until that says so.
 pub(crate) async fn talk(
     pair: &Pair,
     from: Side,
@@ -188,30 +210,19 @@ pub(crate) async fn talk(
     every: Duration,
     mut enough: impl FnMut(&ReceivedAudio) -> bool,
 ) -> Vec<ReceivedAudio> {
-    let sender = pair.peer(from).audio();
-    let speaking = std::thread::spawn(move || {
-        for number in packets {
-            let payload = Bytes::from(number.to_be_bytes().repeat(20));
-            sender.send(OutgoingAudio { timestamp: number * 960, marker: number == 0, payload });
-            std::thread::sleep(every);
-        }
-    });
     let received = pair.peer(from.other()).received();
     let mut all = Vec::new();
-    let listening = async {
-        loop {
-            while let Some(packet) = received.pop() {
-                let end = enough(&packet);
-                all.push(packet);
-                if end {
-                    return;
-                }
+    let listening = eventually("enough came", || {
+        while let Some(packet) = received.pop() {
+            let end = enough(&packet);
+            all.push(packet);
+            if end {
+                return true;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-    };
-    tokio::time::timeout(LIMIT, listening).await.expect("enough came within the limit");
-    speaking.join().expect("the speaker speaks");
+        false
+    });
+    tokio::join!(speak(pair.peer(from), packets, every), listening);
     all
 }
 
@@ -220,11 +231,13 @@ pub(crate) fn number(packet: &ReceivedAudio) -> u32 {
     u32::from_be_bytes(*packet.payload.first_chunk().expect("four bytes"))
 }
 
-/// Waits until what is asked for holds.
+/// Waits until what is asked for holds. Counters and queues tell nobody that they have changed, so they are looked at.
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let waiting = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(1));
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !holds() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            looks.tick().await;
         }
     };
     assert!(tokio::time::timeout(LIMIT, waiting).await.is_ok(), "{what}");
