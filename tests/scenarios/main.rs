@@ -9,6 +9,7 @@ mod declined_on_one_device;
 mod full_disk;
 mod glare;
 mod hang_up;
+mod hidden_address;
 mod later_event;
 mod line_dies_and_comes_back;
 mod loss_delivers_nothing_twice;

@@ -125,8 +125,9 @@ Further arguments are passed on to the benchmark: `audio` takes --only virtual, 
             Self::Fuzz => {
                 "cargo xtask fuzz [TARGET] [SECONDS]
 
-Runs the targets in `fuzz/`, each for 60 seconds or as long as you say, from the corpus that is committed. Needs a
-nightly compiler and cargo-fuzz, and says how to get them where they are missing."
+Runs the targets in `fuzz/`, each for 60 seconds or as long as you say, from the corpus that is committed and what
+earlier runs have added to it in `fuzz/target`. Needs a nightly compiler and cargo-fuzz, and says how to get them where
+they are missing."
             }
         }
     }

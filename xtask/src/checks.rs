@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::args::TestOptions;
 use crate::install::{
-    ensure_cargo_deny, ensure_component, ensure_sound_server, ensure_system_packages, offer_key_store,
+    ensure_cargo_deny, ensure_component, ensure_sound_server, ensure_system_packages, offer_for_tests,
 };
 use crate::process::{Failure, cargo, root, run};
 use crate::say;
@@ -97,7 +97,7 @@ impl Check {
             }
             Self::Tests => {
                 ensure_system_packages()?;
-                offer_key_store();
+                offer_for_tests();
                 ensure_sound_server()?;
                 let mut command = cargo_with(&["test", "--workspace"]);
                 if options.keep_going {

@@ -137,16 +137,20 @@ fn ensure(packages: &[Package]) -> Result<(), Failure> {
     run(&mut apt(prefix, &install))
 }
 
-/// Packages of Debian and Ubuntu with which the tests of the key store have a Secret Service of their own.
-const FOR_KEY_STORE: [(&str, &str); 2] =
-    [("dbus-daemon", "dbus-run-session"), ("gnome-keyring", "gnome-keyring-daemon")];
+/// Packages of Debian and Ubuntu that some tests do without, and say so. With the first two, those of the key store have
+/// a Secret Service of their own; with the last, those of relays have a TURN server.
+const FOR_SOME_TESTS: [(&str, &str); 3] = [
+    ("dbus-daemon", "dbus-run-session"),
+    ("gnome-keyring", "gnome-keyring-daemon"),
+    ("coturn", "turnserver"),
+];
 
-/// Installs a key store for the tests, where that can be done. They pass without one, and say so: nothing here ends a run.
-pub(crate) fn offer_key_store() {
+/// Installs what some tests need, where that can be done. They are skipped without it: nothing here ends a run.
+pub(crate) fn offer_for_tests() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let missing: Vec<_> = FOR_KEY_STORE
+    let missing: Vec<_> = FOR_SOME_TESTS
         .into_iter()
         .filter(|(_, program)| !is_on_path(program))
         .map(|(package, _)| package)
@@ -154,17 +158,25 @@ pub(crate) fn offer_key_store() {
     if missing.is_empty() {
         return;
     }
-    say(&format!("Missing on this machine: {} (a key store for the tests)", missing.join(" ")));
+    say(&format!("Missing on this machine: {} (a key store and a relay for the tests)", missing.join(" ")));
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     let is_root = output(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");
     let prefix = root_prefix(is_root, is_on_path("sudo"));
     let Some(prefix) = prefix.filter(|_| is_debian(&release) && is_on_path("apt-get")) else {
-        say("The tests of the key store will be skipped");
+        say("The tests that need them will be skipped");
         return;
     };
+    let with_relay = missing.contains(&"coturn");
     let install: Vec<_> = ["install", "-y", "--no-install-recommends"].into_iter().chain(missing).collect();
     if let Err(failure) = run(&mut apt(prefix, &install)) {
-        say(&format!("{failure}; the tests of the key store will be skipped"));
+        say(&format!("{failure}; the tests that need them will be skipped"));
+    } else if with_relay && is_on_path("systemctl") {
+        // Debian starts a relay for everybody with the package; the tests start their own.
+        let mut words = prefix.iter().copied().chain(["systemctl", "disable", "--now", "coturn.service"]);
+        let mut off = Command::new(words.next().unwrap_or("systemctl"));
+        if let Err(failure) = run(off.args(words)) {
+            say(&format!("{failure}; look whether a TURN server runs on this machine now"));
+        }
     }
 }
 

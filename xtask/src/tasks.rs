@@ -74,9 +74,14 @@ pub(crate) fn fuzz(options: &FuzzOptions) -> Result<(), Failure> {
             return Err(format!("there is no target `{target}`; there are {}", known.join(", ")));
         }
     };
+    let fuzz = root().join("fuzz");
     for target in wanted {
+        // What is found goes there: the committed corpus is small, and stays so.
+        let grown = fuzz.join("target").join("corpus").join(&target);
+        std::fs::create_dir_all(&grown).map_err(|error| format!("{}: {error}", grown.display()))?;
         let mut command = Command::new("cargo");
-        command.current_dir(root()).args(["+nightly", "fuzz", "run", &target, "--"]);
+        command.current_dir(root()).args(["+nightly", "fuzz", "run", &target]);
+        command.arg(grown).arg(fuzz.join("corpus").join(&target)).arg("--");
         // The cargo that runs this task names its own compiler in the environment, which is not the nightly one.
         command.env_remove("CARGO").env_remove("RUSTC").env_remove("RUSTUP_TOOLCHAIN");
         run(command.arg(format!("-max_total_time={}", options.seconds)))?;
