@@ -78,10 +78,11 @@ async fn no_candidate_of_a_restart_comes_before_its_description() {
     let mut pair = Pair::direct();
     pair.connect().await;
     pair.peer(Side::Caller).handle(PeerCommand::RestartIce { generation: 1 });
-    pair.until(|seen| both(seen, |said| *said == Transport::IceUp)).await;
+    let described = |said: &Transport| matches!(said, Transport::LocalDescription { generation: 1, .. });
+    let found = |said: &Transport| matches!(said, Transport::LocalCandidates { generation: 1, .. });
+    // The path may be up before both have told what they found.
+    pair.until(|seen| both(seen, |said| *said == Transport::IceUp) && both(seen, found)).await;
     for side in Side::BOTH {
-        let described = |said: &Transport| matches!(said, Transport::LocalDescription { generation: 1, .. });
-        let found = |said: &Transport| matches!(said, Transport::LocalCandidates { generation: 1, .. });
         assert!(pair.said(side, described).unwrap() < pair.said(side, found).unwrap());
     }
     pair.close().await;
