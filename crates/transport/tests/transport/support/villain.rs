@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use carillon_call::{PeerCommand, Transport};
-use carillon_transport::{Event, sdp};
+use carillon_transport::{Event, OutgoingAudio, sdp};
 use carillon_wire::payload::SdpKind;
 use rtc::interceptor::{AttributedPacket, Interceptor, Packet, Registry, Slot, StreamInfo, TaggedPacket};
 use rtc::media_stream::MediaStreamTrack;
@@ -24,7 +24,7 @@ use webrtc::peer_connection::{
     RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription, SettingEngineBuilder,
 };
 
-use super::{End, LIMIT};
+use super::{End, LIMIT, eventually};
 
 /// What its description declares.
 pub(crate) const SOURCE: u32 = 0x5EED;
@@ -169,6 +169,13 @@ impl Villain {
             }
         };
         tokio::time::timeout(LIMIT, connecting).await.expect("connected within the limit");
+        // The victim says whose certificate it saw a moment before it lets media pass.
+        let audio = victim.peer.audio();
+        eventually("media may pass", || {
+            audio.send(OutgoingAudio { timestamp: 0, marker: true, payload: vec![1; 20].into() });
+            victim.peer.stats().sent.packets > 0
+        })
+        .await;
         Self { stack, forged }
     }
 
