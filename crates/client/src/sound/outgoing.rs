@@ -8,8 +8,16 @@ use carillon_media::{FRAME_SAMPLES, Frame};
 
 use crate::peer::OutgoingAudio;
 
-/// A frame that was captured this much before or after its turn follows a gap: another device, a path that was down.
+/// Frames that were captured this much after their turn may follow a gap.
 const GAP: Duration = Duration::from_millis(60);
+/// One that was captured this much before or after its turn certainly does not follow the one before.
+const CERTAIN: Duration = Duration::from_millis(250);
+/// So many late frames in a row are a gap. Fewer are a busy machine: a sound system reckons the time of capture from when
+/// it last looked at its clocks, up to 100 ms ago, and delivers late what it then delivers at once. A gap that was none
+/// would delay the other end's sound for good.
+const GAP_FRAMES: u32 = 10;
+/// How much of a frame's distance from its turn moves the turn of the next, for clocks of devices drift against ours.
+const DRIFT: u32 = 64;
 /// 10 ms.
 const FRAME_TIME: Duration = Duration::from_millis(10);
 
@@ -23,6 +31,10 @@ pub(super) struct Outgoing {
     timestamp: u32,
     /// When the next frame should have been captured.
     due: Option<Instant>,
+    /// Frames in a row that were captured too late, and by how much the least late was.
+    late: Option<(u32, Duration)>,
+    /// The next frame follows a gap, if its time says so.
+    may_follow_gap: bool,
     /// The last packet was left out, or there was none: the next one begins a talk spurt.
     silent: bool,
     /// How much of the microphone the last sample let through, 0 or 1: muting fades over a frame.
@@ -49,6 +61,8 @@ impl Outgoing {
             packet: [0; MAX_PACKET_BYTES],
             timestamp,
             due: None,
+            late: None,
+            may_follow_gap: true,
             silent: true,
             opening: 0.0,
         })
@@ -85,28 +99,43 @@ impl Outgoing {
         Some(Piece { audio: OutgoingAudio { timestamp, marker, payload }, may_be_left_out })
     }
 
-    /// Nothing of what comes next belongs to what was: the path was down.
+    /// Nothing of what comes next belongs to what was: the path was down, or the microphone away.
     pub(super) const fn interrupted(&mut self) {
         self.silent = true;
+        self.may_follow_gap = true;
     }
 
     fn keep_time(&mut self, captured: Instant) {
-        if let Some(due) = self.due {
-            let late = captured.saturating_duration_since(due);
-            let early = due.saturating_duration_since(captured);
-            if late > GAP {
-                let frames = late.as_millis() / FRAME_TIME.as_millis();
-                let samples = frames.saturating_mul(FRAME_SAMPLES as u128) & u128::from(u32::MAX);
-                self.timestamp = self.timestamp.wrapping_add(u32::try_from(samples).unwrap_or(0));
-                self.silent = true;
-            }
-            // Clocks of devices drift against ours: what is near counts as in its turn, from where it is.
-            if late <= GAP && early <= GAP {
-                self.due = Some(captured + FRAME_TIME);
-                return;
-            }
+        let may_follow_gap = std::mem::take(&mut self.may_follow_gap);
+        let Some(due) = self.due else {
+            self.due = Some(captured + FRAME_TIME);
+            return;
+        };
+        let late = captured.saturating_duration_since(due);
+        let early = due.saturating_duration_since(captured);
+        if late <= GAP {
+            self.late = None;
+            let turn = if early > CERTAIN { captured } else { due + late / DRIFT - early.min(GAP) / DRIFT };
+            self.due = Some(turn + FRAME_TIME);
+            return;
         }
-        self.due = Some(captured + FRAME_TIME);
+        let (count, least) = self.late.map_or((1, late), |(count, least)| (count + 1, least.min(late)));
+        if may_follow_gap || late > CERTAIN || count >= GAP_FRAMES {
+            self.skip(least);
+            self.late = None;
+            self.due = Some(due + least + FRAME_TIME);
+        } else {
+            self.late = Some((count, least));
+            self.due = Some(due + FRAME_TIME);
+        }
+    }
+
+    /// Leaves out this much time, in whole frames.
+    fn skip(&mut self, gap: Duration) {
+        let frames = gap.as_millis() / FRAME_TIME.as_millis();
+        let samples = frames.saturating_mul(FRAME_SAMPLES as u128) & u128::from(u32::MAX);
+        self.timestamp = self.timestamp.wrapping_add(u32::try_from(samples).unwrap_or(0));
+        self.silent = true;
     }
 
     fn through_the_switch(&mut self, frame: &Frame, muted: bool) -> Frame {
@@ -186,6 +215,66 @@ mod tests {
                 last = Some(piece.audio.timestamp);
             }
         }
+    }
+
+    /// The timestamps that come of 10 ms pieces which were captured at these times, from the first on.
+    fn stamps(captured: impl Iterator<Item = Duration>) -> Vec<u32> {
+        let (mut outgoing, start) = (plain(), Instant::now());
+        let pieces = captured
+            .enumerate()
+            .filter_map(|(n, at)| outgoing.frame(&tone(n), start + at, false))
+            .map(|piece| piece.audio.timestamp.wrapping_sub(u32::MAX - 1_000));
+        pieces.collect()
+    }
+
+    fn without_gaps(count: usize) -> Vec<u32> {
+        (0..count as u32 / 2).map(|n| n * 960).collect()
+    }
+
+    #[test]
+    fn times_that_a_sound_system_only_reckons_make_no_gaps() {
+        // Up to 100 ms too early, in the shape of a saw; it never goes back.
+        let mut last = Duration::ZERO;
+        let saw = (0..2_000u32).map(|n| {
+            let true_time = Duration::from_millis(200) + FRAME_TIME * n;
+            last = last.max(true_time - Duration::from_millis(u64::from(n * 7 % 100)));
+            last
+        });
+        assert_eq!(stamps(saw), without_gaps(2_000));
+    }
+
+    #[test]
+    fn what_is_delivered_late_and_then_at_once_makes_no_gap() {
+        // A standstill of 90 ms every second, after which frames come until none is missing.
+        let at = (0..2_000u64).map(|n| {
+            let (second, frame) = (n / 100, n % 100);
+            Duration::from_millis(second * 1_000 + if frame < 9 { 90 } else { frame * 10 })
+        });
+        assert_eq!(stamps(at), without_gaps(2_000));
+    }
+
+    #[test]
+    fn a_short_gap_that_stays_is_found_within_a_tenth_of_a_second() {
+        let gap = |n: u64| if n < 100 { 0 } else { 100 };
+        let found = stamps((0..400).map(|n| Duration::from_millis(n * 10 + gap(n))));
+        assert_eq!(found[50..54], [50, 51, 52, 53].map(|n| n * 960), "not yet sure");
+        // Less than a frame's worth is lost to the tracking of drift.
+        assert_eq!(found[56..199], without_gaps(400)[56..199].iter().map(|n| n + 4_800).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn after_an_interruption_a_short_gap_is_believed_at_once() {
+        let (mut outgoing, start) = (plain(), Instant::now());
+        let mut stamps = Vec::new();
+        for n in 0..40u32 {
+            let gap = Duration::from_millis(if n < 20 { 0 } else { 80 });
+            if n == 20 {
+                outgoing.interrupted();
+            }
+            let piece = outgoing.frame(&tone(n as usize), start + FRAME_TIME * n + gap, false);
+            stamps.extend(piece.map(|piece| piece.audio.timestamp.wrapping_sub(u32::MAX - 1_000)));
+        }
+        assert_eq!(stamps[9..12], [9 * 960, 10 * 960 + 3_840, 11 * 960 + 3_840]);
     }
 
     #[test]

@@ -202,6 +202,12 @@ impl Worker {
     /// The microphone's turn.
     fn listen(&mut self, now: Instant) {
         let mut frame = [0.0; FRAME_SAMPLES];
+        if self.stands_in
+            && let Some(microphone) = &mut self.microphone
+        {
+            // In the place of what is old by now, silence was sent.
+            microphone.catch_up();
+        }
         while let Some(captured) = self.microphone.as_mut().and_then(|microphone| microphone.take(&mut frame))
         {
             (self.spoken_at, self.stands_in) = (captured, false);
@@ -217,6 +223,11 @@ impl Worker {
     fn stand_in(&mut self, now: Instant) {
         if !self.stands_in && now.saturating_duration_since(self.spoken_at) > NO_MICROPHONE {
             (self.spoken_at, self.stands_in) = (now, true);
+            if let Some(line) = self.demand.line.filter(|line| line.flows)
+                && let Some(sound) = self.line(line)
+            {
+                sound.begin();
+            }
         }
         while self.stands_in && self.spoken_at + FRAME_TIME <= now {
             self.spoken_at += FRAME_TIME;
