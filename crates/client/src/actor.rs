@@ -5,6 +5,7 @@
 
 mod acks;
 mod frames;
+mod network;
 mod ongoing;
 mod outputs;
 mod sound;
@@ -137,8 +138,8 @@ pub(crate) struct Actor {
     upkeep_at: Instant,
     /// When the credentials of the relays are asked for anew.
     renew_relays_at: Option<Instant>,
-    /// The addresses of this machine when they were last looked at, and when they are looked at next.
-    addresses: Vec<IpAddr>,
+    /// The addresses of this machine when they were last looked at, if they ever were, and when they are looked at next.
+    addresses: Option<Vec<IpAddr>>,
     glance_at: Instant,
 }
 
@@ -179,7 +180,7 @@ impl Actor {
             tones: BTreeMap::new(),
             upkeep_at: Instant::now() + upkeep::INTERVAL,
             renew_relays_at: None,
-            addresses: Vec::new(),
+            addresses: None,
             glance_at: Instant::now(),
         };
         tokio::spawn(actor.run());
@@ -258,10 +259,7 @@ impl Actor {
                 self.watched = accounts;
                 self.watch();
             }
-            Wish::NetworkChanged => {
-                self.machine.handle_network(steady_now(), Network::AddressChanged);
-                self.command(SocketCommand::Reconnect);
-            }
+            Wish::NetworkChanged => self.moved(),
             Wish::SignedIn(signed_in, account) => {
                 self.signed_in = Some(signed_in);
                 self.account = Some(account.clone());

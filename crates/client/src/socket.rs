@@ -202,7 +202,11 @@ impl Keeper {
                 outcome = &mut signing_in => return outcome.unwrap_or(Err(End::Lost)),
                 command = self.commands.recv() => match command {
                     Some(SocketCommand::Request(frame)) => self.pending.add(frame),
-                    Some(SocketCommand::Ack(_) | SocketCommand::Reconnect) => {}
+                    Some(SocketCommand::Ack(_)) => {}
+                    // What is under way may have begun at an address that is gone.
+                    Some(SocketCommand::Reconnect) => {
+                        signing_in.set(timeout(CONNECT_TIMEOUT, line::sign_in(&self.config, self.seen)));
+                    }
                     Some(SocketCommand::Close) | None => return Err(End::Closed),
                 },
             }
@@ -240,7 +244,10 @@ impl Keeper {
                 command = self.commands.recv() => match command {
                     Some(SocketCommand::Request(frame)) => self.pending.add(frame),
                     Some(SocketCommand::Ack(seq)) => line.ack(seq),
-                    Some(SocketCommand::Reconnect) => return End::Lost,
+                    Some(SocketCommand::Reconnect) => {
+                        self.backoff.reset();
+                        return End::Lost;
+                    }
                     Some(SocketCommand::Close) | None => return End::Closed,
                 },
                 outcome = line.next(self.pending.waiting_since()) => match outcome {

@@ -11,13 +11,14 @@ const INSIDE: &[&str] =
     &["docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "vethernet", "cni", "flannel", "lxc"];
 
 /// The addresses through which other machines can be reached, IPv4 and IPv6, sorted: no loopback, no link-local
-/// (an IPv6 one is of no use without its zone), no interface of containers unless there is no other.
+/// (an IPv6 one is of no use without its zone), no interface whose cable is pulled (it may keep its address for
+/// seconds), no interface of containers unless there is no other.
 ///
 /// Asked now and then, it tells that this machine has another address.
 pub fn local_addresses() -> Vec<IpAddr> {
     let found = if_addrs::get_if_addrs().unwrap_or_default();
-    let mut addresses: Vec<_> =
-        found.into_iter().map(|interface| (interface.name.clone(), interface.ip())).collect();
+    let up = found.into_iter().filter(if_addrs::Interface::is_oper_up);
+    let mut addresses: Vec<_> = up.map(|interface| (interface.name.clone(), interface.ip())).collect();
     choose(&mut addresses)
 }
 

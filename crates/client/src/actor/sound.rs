@@ -1,20 +1,13 @@
 //! What the calls mean for the sound, and what the sound says.
 
-use std::time::Duration;
-
-use carillon_call::{CallView, Direction, Network, Phase, Why};
+use carillon_call::{CallView, Direction, Phase, Why};
 use carillon_wire::CallId;
-use tokio::time::Instant;
 
 use super::Actor;
-use crate::clock::steady_now;
 use crate::dto::{ClientEvent, Tone};
 use crate::error::{ClientError, LocalCode};
 use crate::sound::{Demand, DeskStatus, EndTone, News, SoundChange, SoundSettings};
 use crate::store::fact;
-
-/// How often the addresses of this machine are looked at during a call.
-const GLANCE: Duration = Duration::from_millis(500);
 
 impl Actor {
     /// A tone starts or stops.
@@ -67,21 +60,6 @@ impl Actor {
 
     pub(super) fn sound_state(&self) -> (SoundSettings, DeskStatus) {
         self.engine.as_ref().map(|engine| (engine.settings().clone(), engine.status())).unwrap_or_default()
-    }
-
-    /// Looks whether this machine is somewhere else now: another Wi-Fi, a cable, a VPN.
-    pub(super) fn glance(&mut self) {
-        self.glance_at = Instant::now() + GLANCE;
-        let mut addresses = carillon_transport::local_addresses();
-        addresses.sort_unstable();
-        if addresses == self.addresses {
-            return;
-        }
-        let first_look = self.addresses.is_empty();
-        self.addresses = addresses;
-        if !first_look {
-            self.machine.handle_network(steady_now(), Network::AddressChanged);
-        }
     }
 }
 

@@ -267,6 +267,18 @@ async fn a_change_of_network_is_tried_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_of_network_while_connecting_begins_anew() {
+    let mut scene = Scene::new();
+    // To an address that nobody has any longer: it is taken, and nothing ever comes.
+    let dead = scene.connections.recv().await.unwrap();
+    let start = Instant::now();
+    scene.socket.command(SocketCommand::Reconnect);
+    scene.welcome().await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    drop(dead);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_removed_device_does_not_knock_again() {
     let mut scene = Scene::new();
     let (mut server, _) = scene.welcome().await;
