@@ -13,10 +13,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::Problem;
+use crate::own_process::{passed, rerun, test_of};
 
 /// Names the folder of a test's server to the process that the test runs in.
 const FOLDER: &str = "TEST_PULSE_OF_CARILLON";
@@ -91,36 +93,12 @@ pub fn with_pulse<F: FnOnce(&mut Pulse)>(ends: &[&str], body: F) {
         return body(&mut pulse);
     }
     let name = test_of(std::any::type_name::<F>());
-    let outcome = rerun(&name);
-    assert!(outcome.is_ok(), "{name} failed in its own process:\n{}", outcome.err().unwrap_or_default());
-}
-
-/// `my_crate::tests::a_test::{{closure}}` is the test `tests::a_test`.
-fn test_of(closure: &str) -> String {
-    let path = closure.trim_end_matches("::{{closure}}");
-    path.split_once("::").map_or(path, |(_, path)| path).to_owned()
-}
-
-fn rerun(name: &str) -> Result<(), Problem> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let folder = own_folder();
-    let output = Command::new(program)
-        .args(["--exact", name, "--include-ignored", "--nocapture", "--test-threads=1"])
-        .env(FOLDER, &folder)
-        .envs(environment(&folder))
-        .stdin(Stdio::null())
-        .output();
+    let mut variables = environment(&folder);
+    variables.push((FOLDER, folder.clone().into()));
+    let outcome = rerun(&name, variables);
     let _ = fs::remove_dir_all(&folder);
-    let output = output.map_err(|error| error.to_string())?;
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    // Shown by `--nocapture` and by a failure.
-    #[expect(clippy::print_stdout, reason = "the output of a test")]
-    {
-        println!("{said}");
-    }
-    // A name that matches nothing would also succeed.
-    if output.status.success() && said.contains("1 passed") { Ok(()) } else { Err(said) }
+    passed(&name, outcome);
 }
 
 /// A module of the server, by what it makes.
@@ -341,8 +319,10 @@ impl Pulse {
         let monitor = format!("{device}.monitor");
         let mut recorder = self.stream("parec", &monitor).stdout(Stdio::piped()).spawn().map_err(missing)?;
         let output = recorder.stdout.take();
-        let reader = thread::spawn(move || output.map(listen).unwrap_or_default());
-        Ok(Hearing { recorder, reader: Some(reader) })
+        let progress = Arc::<Progress>::default();
+        let told = Arc::clone(&progress);
+        let reader = thread::spawn(move || output.map(|output| listen(output, &told)).unwrap_or_default());
+        Ok(Hearing { recorder, progress, reader: Some(reader) })
     }
 
     fn stream(&self, program: &str, device: &str) -> Command {
@@ -405,8 +385,15 @@ impl Heard {
     }
 }
 
+/// How many samples have come.
+#[derive(Default)]
+struct Progress {
+    samples: Mutex<usize>,
+    more: Condvar,
+}
+
 /// Reads sound as it comes. The least delayed piece tells when the recording began.
-fn listen(mut output: impl Read) -> Heard {
+fn listen(mut output: impl Read, progress: &Progress) -> Heard {
     let mut heard = Heard::default();
     let mut bytes = Vec::new();
     let mut piece = [0; 4_096];
@@ -419,6 +406,8 @@ fn listen(mut output: impl Read) -> Heard {
         let length = Duration::from_secs_f64(heard.samples.len() as f64 / f64::from(RATE));
         let started = now.checked_sub(length).unwrap_or(now);
         heard.started = Some(heard.started.map_or(started, |earlier| earlier.min(started)));
+        *progress.samples.lock().unwrap_or_else(PoisonError::into_inner) = heard.samples.len();
+        progress.more.notify_all();
     }
     heard
 }
@@ -426,10 +415,24 @@ fn listen(mut output: impl Read) -> Heard {
 /// A recording in the making. Dropping it ends it.
 pub struct Hearing {
     recorder: Child,
+    progress: Arc<Progress>,
     reader: Option<JoinHandle<Heard>>,
 }
 
 impl Hearing {
+    /// Waits until this much more was heard. By the sound's own time: on a slow machine it takes longer.
+    ///
+    /// # Errors
+    /// A sentence, when nothing comes.
+    pub fn hear_on(&self, span: Duration) -> Result<(), Problem> {
+        let samples = (span.as_secs_f64() * f64::from(RATE)) as usize;
+        let heard = self.progress.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let enough = heard.saturating_add(samples);
+        let waited = self.progress.more.wait_timeout_while(heard, span + STARTING, |now| *now < enough);
+        let (heard, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if *heard < enough { Err(format!("nothing was heard for {:?}", span + STARTING)) } else { Ok(()) }
+    }
+
     /// Ends it and gives back what was heard.
     pub fn stop(mut self) -> Heard {
         let _ = self.recorder.kill();
@@ -441,16 +444,5 @@ impl Drop for Hearing {
     fn drop(&mut self) {
         let _ = self.recorder.kill();
         let _ = self.recorder.wait();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_type_of_a_closure_tells_the_test_it_stands_in() {
-        assert_eq!(test_of("a_crate::tests::pulse::a_test::{{closure}}"), "tests::pulse::a_test");
-        assert_eq!(test_of("a_crate::a_test::{{closure}}"), "a_test");
     }
 }
