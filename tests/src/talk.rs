@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use carillon_client::peer::Detour;
 use carillon_client::{
     CHIRP_EVERY, ClientConfig, EchoControl, EndState, Phase, SoundChange, SoundSetup, SoundSource, chirp,
 };
 use carillon_link::{End, Forwarder, Plan, Script, Settings};
 use carillon_measure::chirp::{MouthToEar, Search, mouth_to_ear};
+use carillon_measure::recording::Recording;
 use carillon_wire::{Bytes32, CallId};
 
 use crate::person::Person;
 use crate::server::Server;
-use crate::wire_tap::{LinePeers, Tap};
+use crate::wire_tap::{Tap, TappedPeers};
 
 /// The sound is not looked at before: the jitter buffer finds its depth.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -52,6 +54,15 @@ pub struct Outcome {
     pub grace: MouthToEar,
 }
 
+/// The same thing at both ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends<T> {
+    /// Of who calls.
+    pub ada: T,
+    /// Of who is called.
+    pub grace: T,
+}
+
 #[derive(Debug)]
 struct Folder(PathBuf);
 
@@ -76,13 +87,15 @@ impl Talk {
         let folder = Folder(folder);
         let (ada_tap, grace_tap) = (Tap::default(), Tap::default());
         let with_sound = |name: &str, end: End, tap: &Tap| {
-            let mut peers = LinePeers::new(Arc::clone(&line), end, tap.clone());
+            let mut peers = TappedPeers::new(tap.clone());
             if let Some((_, fingerprint)) = forged.filter(|(liar, _)| *liar == end) {
                 peers = peers.forged(fingerprint);
             }
             let sound = chirps_into(&folder.record(name));
+            let (line, other) = (Arc::clone(&line), end.other());
+            let stand_in = move |candidate: &str| line.stand_in(other, candidate);
             move |config: &mut ClientConfig| {
-                config.peers = Arc::new(peers);
+                config.peers = Arc::new(Detour::new(peers, stand_in));
                 config.sound = sound;
             }
         };
@@ -131,6 +144,15 @@ impl Talk {
         Ok(())
     }
 
+    /// When each speaker began, from which the times of what was heard count.
+    ///
+    /// # Errors
+    /// When one does not run.
+    pub async fn heard_since(&self) -> Result<Ends<Instant>> {
+        let (ada, grace) = (self.ada.client.sound_state().await?, self.grace.client.sound_state().await?);
+        Ok(Ends { ada: begun(&ada.speaker)?, grace: begun(&grace.speaker)? })
+    }
+
     /// Closes both clients, whatever the call is in, and looks at what they heard since the first sound.
     ///
     /// # Errors
@@ -144,7 +166,8 @@ impl Talk {
         let (ada, grace) = &states;
         let heard = |name: &str, speaker: &Option<EndState>, microphone: &Option<EndState>| {
             let (heard_from, spoken_from) = (begun(speaker)?, begun(microphone)?);
-            let recording = read(&self.folder.record(name))?;
+            let file = self.folder.record(name);
+            let recording = Recording::read(&file).with_context(|| file.display().to_string())?.samples;
             anyhow::Ok(delays(&recording, heard_from, spoken_from, self.since + SETTLE, until))
         };
         Ok(Outcome {
@@ -200,22 +223,4 @@ fn delays(
         .map(|at| at + offset)
         .collect();
     mouth_to_ear(heard, &chirp(), &spoken, &Search::default())
-}
-
-/// Mono sound of a file.
-fn read(file: &Path) -> Result<Vec<f32>> {
-    let mut reader = hound::WavReader::open(file).with_context(|| file.display().to_string())?;
-    let spec = reader.spec();
-    let samples: Vec<f32> = match spec.sample_format {
-        hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<_, _>>()?,
-        hound::SampleFormat::Int => {
-            let full = (1u64 << (spec.bits_per_sample.clamp(1, 32) - 1)) as f32;
-            reader
-                .samples::<i32>()
-                .map(|sample| Ok(sample? as f32 / full))
-                .collect::<Result<_, hound::Error>>()?
-        }
-    };
-    let channels = usize::from(spec.channels.max(1));
-    Ok(samples.chunks(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32).collect())
 }

@@ -1,4 +1,4 @@
-//! Peers whose packets go over an emulated line, and a look at what their sound is made of.
+//! Real peers, with a look at what their sound is made of.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,7 +6,6 @@ use carillon_client::peer::{
     AudioPath, OutgoingAudio, PathStats, Peer, PeerCommand, PeerEvents, PeerFactory, ReceivedAudio, Role,
     Transport,
 };
-use carillon_link::{End, Forwarder};
 use carillon_transport::{AudioReceiver, AudioSender, Event, Interfaces, PeerConfig};
 use carillon_wire::frame::Media;
 use carillon_wire::{Bytes32, CallId};
@@ -39,19 +38,17 @@ impl Tap {
     }
 }
 
-/// Real peers over a line. Each hears of the other's addresses only as ports of it.
+/// Real peers over loopback, with a tap.
 #[derive(Debug)]
-pub struct LinePeers {
-    line: Arc<Forwarder>,
-    end: End,
+pub struct TappedPeers {
     tap: Tap,
     forged: Option<Bytes32>,
 }
 
-impl LinePeers {
+impl TappedPeers {
     /// The peers of one end.
-    pub const fn new(line: Arc<Forwarder>, end: End, tap: Tap) -> Self {
-        Self { line, end, tap, forged: None }
+    pub const fn new(tap: Tap) -> Self {
+        Self { tap, forged: None }
     }
 
     /// What this end seals names this fingerprint, and not that of the certificate which its DTLS will show.
@@ -62,7 +59,7 @@ impl LinePeers {
     }
 }
 
-impl PeerFactory for LinePeers {
+impl PeerFactory for TappedPeers {
     fn create(&self, _: CallId, role: Role, media: Media, events: PeerEvents) -> Box<dyn Peer> {
         let config = PeerConfig { interfaces: Interfaces::Loopback, ..PeerConfig::new(role, media) };
         let forged = self.forged;
@@ -74,28 +71,17 @@ impl PeerFactory for LinePeers {
             Event::Call(event) => events.send(event),
             Event::Closed => {}
         });
-        let (line, tap) = (Arc::clone(&self.line), self.tap.clone());
-        Box::new(LinePeer { peer: Arc::new(peer), line, other: self.end.other(), tap })
+        Box::new(TappedPeer { peer: Arc::new(peer), tap: self.tap.clone() })
     }
 }
 
-struct LinePeer {
+struct TappedPeer {
     peer: Arc<carillon_transport::Peer>,
-    line: Arc<Forwarder>,
-    other: End,
     tap: Tap,
 }
 
-impl Peer for LinePeer {
+impl Peer for TappedPeer {
     fn handle(&mut self, command: PeerCommand) {
-        let command = match command {
-            PeerCommand::AddCandidates { generation, candidates, last } => {
-                let stand_in = |candidate: &String| self.line.stand_in(self.other, candidate);
-                let candidates = candidates.iter().filter_map(stand_in).collect();
-                PeerCommand::AddCandidates { generation, candidates, last }
-            }
-            other => other,
-        };
         self.peer.handle(command);
     }
 
@@ -109,7 +95,7 @@ impl Peer for LinePeer {
     }
 }
 
-impl Drop for LinePeer {
+impl Drop for TappedPeer {
     fn drop(&mut self) {
         self.peer.handle(PeerCommand::Close);
     }

@@ -4,6 +4,7 @@
 //! Who makes peers is given to the client when it is opened, so a test can put one in whose DTLS shows a wrong
 //! certificate, or one that never comes up.
 
+mod detour;
 mod webrtc;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ pub use carillon_transport::{IceServer, OutgoingAudio, ReceivedAudio, Stats as P
 use carillon_wire::frame::Media;
 use carillon_wire::payload::{Description, SdpKind};
 use carillon_wire::{Bytes32, CallId};
+pub use detour::{Detour, StandIn};
 use rand::Rng as _;
 use tokio::sync::mpsc;
 pub use webrtc::WebRtcPeers;

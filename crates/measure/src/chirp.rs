@@ -4,7 +4,7 @@ use carillon_media::SAMPLE_RATE;
 use serde::Serialize;
 
 use crate::Summary;
-use crate::correlation::{Finder, peak};
+use crate::correlation::{Finder, energies, peak};
 
 /// An echo, or a second copy, is quieter than what came first, but may be found as the best match. The first peak of
 /// at least this share of the best one counts.
@@ -73,6 +73,38 @@ pub fn mouth_to_ear(recording: &[f32], chirp: &[f32], spoken: &[f64], search: &S
     let delays = Summary::of(chirps.iter().filter_map(|chirp| chirp.delay));
     let missed = chirps.iter().filter(|chirp| chirp.delay.is_none()).count();
     MouthToEar { chirps, delays, missed }
+}
+
+/// A chirp this much quieter than it was spoken is none, but what is left of one behind it: 30 dB, as a share of energy.
+const QUIETEST: f64 = 1e-3;
+/// Samples looked at in one go.
+const STRETCH: usize = 1 << 16;
+
+/// Where chirps begin in a recording, in seconds, for who does not know when they were spoken: each place where it is at
+/// least so like `chirp` ([`Search::likeness`]), and more so than within a chirp's length around.
+pub fn occurrences(recording: &[f32], chirp: &[f32], likeness: f64) -> Vec<f64> {
+    let finder = Finder::new(chirp, STRETCH + chirp.len());
+    let least = QUIETEST * chirp.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
+    let mut found: Vec<(usize, f64)> = Vec::new();
+    for start in (0..recording.len()).step_by(STRETCH) {
+        let end = (start + STRETCH + chirp.len()).saturating_sub(1).min(recording.len());
+        let stretch = recording.get(start..end).unwrap_or_default();
+        let energies = energies(stretch, chirp.len());
+        for (at, (value, energy)) in finder.likeness(stretch).into_iter().zip(energies).enumerate() {
+            if value < likeness || energy < least {
+                continue;
+            }
+            match found.last_mut() {
+                Some(last) if start + at - last.0 < chirp.len() => {
+                    if value > last.1 {
+                        *last = (start + at, value);
+                    }
+                }
+                _ => found.push((start + at, value)),
+            }
+        }
+    }
+    found.into_iter().map(|(at, _)| at as f64 / f64::from(SAMPLE_RATE)).collect()
 }
 
 /// The sample at which the chirp begins that begins between two samples, and how like itself it is.
@@ -157,6 +189,19 @@ mod tests {
         let heard = recording(&SPOKEN, 4321, 0.1, 0.05);
         let found = mouth_to_ear(&heard, &waveform(), &SPOKEN, &Search::default());
         assert_all_at(&found, 4321.0 / 48.0, 0.2);
+    }
+
+    #[test]
+    fn chirps_are_found_wherever_they_are_and_nowhere_else() {
+        // Also across the ends of stretches.
+        let spoken: Vec<f64> = (0..9).map(|n| 0.1 + f64::from(n) * 0.33).collect();
+        let heard = recording(&spoken, 0, 0.3, 0.002);
+        let found = occurrences(&heard, &waveform(), 0.45);
+        assert_eq!(found.len(), spoken.len(), "{found:?}");
+        assert!(found.iter().zip(&spoken).all(|(found, spoken)| (found - spoken).abs() < 1e-3), "{found:?}");
+        let noise = recording(&[3.0], 200_000, 0.0, 0.3);
+        assert_eq!(occurrences(&noise, &waveform(), 0.45), [0.0_f64; 0]);
+        assert_eq!(occurrences(&[], &waveform(), 0.45), [0.0_f64; 0]);
     }
 
     #[test]

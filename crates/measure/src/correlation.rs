@@ -68,7 +68,7 @@ fn complex(samples: &[f32], size: usize) -> Vec<Complex<f64>> {
 }
 
 /// The energy of each `length` samples of `stretch`, silence at the least.
-fn energies(stretch: &[f32], length: usize) -> Vec<f64> {
+pub(crate) fn energies(stretch: &[f32], length: usize) -> Vec<f64> {
     let mut sums = Vec::with_capacity(stretch.len() + 1);
     let mut sum = 0.0;
     sums.push(sum);

@@ -3,10 +3,11 @@
 //! - [`chirp`]: mouth-to-ear, from chirps found in a recording;
 //! - [`quality`]: how good speech sounds, by ITU-T P.862.2 (wide-band PESQ);
 //! - [`process`]: processor time of each thread, and memory, of this process;
+//! - [`recording`]: sound out of files;
 //! - [`Summary`], [`Series`]: numbers, and numbers in time;
 //! - [`report`]: all of it as one self-contained HTML page, or as JSON by serde.
 //!
-//! All but [`process`] is pure.
+//! All but [`process`] is pure, and of [`recording`] all but the reading of a file.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,7 @@ pub mod chirp;
 mod correlation;
 pub mod process;
 pub mod quality;
+pub mod recording;
 pub mod report;
 mod resample;
 mod series;

@@ -28,7 +28,6 @@ use super::story::Story;
 use crate::args::Loopback;
 use crate::exit::Exit;
 use crate::output::{Failure, Output};
-use line::LinePeers;
 use studio::{Studio, Who};
 
 /// How long a step may take before the run is given up.
@@ -245,7 +244,7 @@ async fn person(
     let change = setting.studio.sound(who, setting.how);
     let config = ClientConfig {
         insecure_secrets: true,
-        peers: Arc::new(LinePeers::new(Arc::clone(setting.line), who.end())),
+        peers: Arc::new(line::peers(Arc::clone(setting.line), who.end())),
         sound: SoundSetup::On { change, source: SoundSource::Microphone },
         ..ClientConfig::new(setting.home.join(who.name())).server(&setting.url)
     };

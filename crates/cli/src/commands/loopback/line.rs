@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use carillon_client::peer::{AudioPath, Peer, PeerCommand, PeerEvents, PeerFactory, Role, WebRtcPeers};
+use carillon_client::peer::{Detour, PeerFactory, WebRtcPeers};
 use carillon_link::{
     Change, End, Forwarder, ForwarderError, Plan, Script, ScriptError, SettingError, Settings,
 };
-use carillon_wire::CallId;
-use carillon_wire::frame::Media;
 
 use crate::args::Line;
 
@@ -46,48 +44,10 @@ fn steps(file: &Path) -> Result<Script, LineError> {
     Script::parse(&text).map_err(|reason| LineError::Steps { file: name, reason })
 }
 
-/// Peers whose packets go over the line.
-pub(super) struct LinePeers {
-    inner: WebRtcPeers,
-    line: Arc<Forwarder>,
-    end: End,
-}
-
-impl LinePeers {
-    pub(super) fn new(line: Arc<Forwarder>, end: End) -> Self {
-        Self { inner: WebRtcPeers::loopback(), line, end }
-    }
-}
-
-impl PeerFactory for LinePeers {
-    fn create(&self, call: CallId, role: Role, media: Media, events: PeerEvents) -> Box<dyn Peer> {
-        let peer = self.inner.create(call, role, media, events);
-        Box::new(LinePeer { peer, line: Arc::clone(&self.line), other: self.end.other() })
-    }
-}
-
-struct LinePeer {
-    peer: Box<dyn Peer>,
-    line: Arc<Forwarder>,
-    other: End,
-}
-
-impl Peer for LinePeer {
-    fn handle(&mut self, command: PeerCommand) {
-        let command = match command {
-            PeerCommand::AddCandidates { generation, candidates, last } => {
-                let stand_in = |candidate: &String| self.line.stand_in(self.other, candidate);
-                let candidates = candidates.iter().filter_map(stand_in).collect();
-                PeerCommand::AddCandidates { generation, candidates, last }
-            }
-            other => other,
-        };
-        self.peer.handle(command);
-    }
-
-    fn audio(&mut self) -> Option<Box<dyn AudioPath>> {
-        self.peer.audio()
-    }
+/// Peers whose packets go over the line, at this end of it.
+pub(super) fn peers(line: Arc<Forwarder>, end: End) -> impl PeerFactory {
+    let other = end.other();
+    Detour::new(WebRtcPeers::loopback(), move |candidate: &str| line.stand_in(other, candidate))
 }
 
 #[cfg(test)]

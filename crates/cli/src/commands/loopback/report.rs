@@ -8,6 +8,7 @@ use carillon_link::ForwarderStatistics;
 use carillon_measure::Series;
 use carillon_measure::chirp::{MouthToEar, Search, mouth_to_ear};
 use carillon_measure::quality::speech_quality;
+use carillon_measure::recording::{Recording, RecordingError};
 use carillon_measure::report::{Fact, Lang as PageLang, Plot, Report, Step, Verdict};
 
 use super::Talk;
@@ -34,7 +35,7 @@ pub(super) const PARTS: &[(&str, &[&str])] = &[
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReportError {
     #[error("what was heard can't be read: {0}")]
-    Record(#[from] hound::Error),
+    Record(#[from] RecordingError),
     #[error("the devices did not say when they began")]
     NoStart,
 }
@@ -125,7 +126,7 @@ fn seconds(from: Instant, to: Instant) -> f64 {
 
 /// How late Ada hears Bob's chirps.
 fn delays(studio: &Studio, talk: &Talk) -> Result<MouthToEar, ReportError> {
-    let heard = Studio::read(&studio.record(Who::Ada))?;
+    let heard = Recording::read(&studio.record(Who::Ada))?;
     let (spoken_from, heard_from) = (start(&talk.bob.microphone)?, start(&talk.ada.speaker)?);
     let (first, last) = (seconds(spoken_from, talk.since + SETTLE), seconds(spoken_from, talk.until) - 1.0);
     let every = CHIRP_EVERY.as_secs_f64();
@@ -143,7 +144,7 @@ fn delays(studio: &Studio, talk: &Talk) -> Result<MouthToEar, ReportError> {
 /// How well Bob understands Ada; nothing when she did not read a file.
 fn speech(studio: &Studio, talk: &Talk) -> Result<Option<f64>, ReportError> {
     let Some(file) = &studio.speech else { return Ok(None) };
-    let (said, heard) = (Studio::read(file)?, Studio::read(&studio.record(Who::Bob))?);
+    let (said, heard) = (Recording::read(file)?, Recording::read(&studio.record(Who::Bob))?);
     let (spoken_from, heard_from) = (start(&talk.ada.microphone)?, start(&talk.bob.speaker)?);
     let from = seconds(heard_from, talk.since + SETTLE).max(0.0);
     let until = seconds(heard_from, talk.until).max(from);

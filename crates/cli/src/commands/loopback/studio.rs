@@ -85,72 +85,18 @@ impl Studio {
             low_data: how.low_data.then_some(true),
         }
     }
-
-    /// The sound of a file, mono.
-    ///
-    /// # Errors
-    /// When there is no such sound.
-    pub(super) fn read(file: &Path) -> Result<Sound, hound::Error> {
-        Self::decode(hound::WavReader::open(file)?)
-    }
-
-    fn decode<R: io::Read>(mut reader: hound::WavReader<R>) -> Result<Sound, hound::Error> {
-        let spec = reader.spec();
-        let samples: Vec<f32> = match spec.sample_format {
-            hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<_, _>>()?,
-            hound::SampleFormat::Int => {
-                let full = (1u64 << (spec.bits_per_sample.clamp(1, 32) - 1)) as f32;
-                reader
-                    .samples::<i32>()
-                    .map(|sample| Ok(sample? as f32 / full))
-                    .collect::<Result<_, hound::Error>>()?
-            }
-        };
-        let channels = usize::from(spec.channels.max(1));
-        let mono =
-            samples.chunks(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32).collect();
-        Ok(Sound { rate: spec.sample_rate.max(1), samples: mono })
-    }
-}
-
-/// Mono sound.
-pub(super) struct Sound {
-    pub(super) rate: u32,
-    pub(super) samples: Vec<f32>,
-}
-
-impl Sound {
-    /// The sample at this time in an endless repetition, at 48 kHz by straight lines between samples: good enough for
-    /// what a score looks at, which is below 8 kHz.
-    pub(super) fn looped(&self, seconds: f64) -> f32 {
-        if self.samples.is_empty() || seconds < 0.0 {
-            return 0.0;
-        }
-        let at = (seconds * f64::from(self.rate)) % self.samples.len() as f64;
-        let (whole, part) = (at.floor() as usize % self.samples.len(), (at.fract()) as f32);
-        let next = (whole + 1) % self.samples.len();
-        self.samples[whole].mul_add(1.0 - part, self.samples[next] * part)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
+    use carillon_measure::recording::Recording;
 
     use super::*;
 
     #[test]
     fn the_spoken_text_is_speech_at_16_khz() {
-        let sound = Studio::decode(hound::WavReader::new(Cursor::new(SPEECH)).unwrap()).unwrap();
+        let sound = Recording::parse(SPEECH).unwrap();
         assert_eq!(sound.rate, 16_000);
         assert!((10.0..15.0).contains(&(sound.samples.len() as f64 / 16_000.0)));
-    }
-
-    #[test]
-    fn a_sound_repeats_without_end() {
-        let sound = Sound { rate: 2, samples: vec![0.0, 1.0, 0.0, -1.0] };
-        let at = [0.0, 0.25, 0.5, 1.5, 2.0, 2.5, 1e6 + 0.5].map(|seconds| sound.looped(seconds));
-        assert_eq!(at, [0.0, 0.5, 1.0, -1.0, 0.0, 1.0, 1.0]);
-        assert_eq!(sound.looped(-1.0), 0.0);
     }
 }
