@@ -183,6 +183,27 @@ impl Person {
         self.heard.contains(&call)
     }
 
+    /// Who makes thousands of calls need not remember each.
+    pub fn forget_sounds(&mut self) {
+        self.heard.clear();
+    }
+
+    /// Reads the events that are there, and waits for the next second of a call.
+    ///
+    /// # Errors
+    /// When it does not come in time.
+    pub async fn catch_up(&mut self) -> Result<()> {
+        let asked = std::time::Instant::now();
+        loop {
+            let waited = std::time::Instant::now();
+            self.seconds(1).await?;
+            // What was there already came at once.
+            if waited.elapsed() > Duration::from_millis(100) || asked.elapsed() > PATIENCE {
+                return Ok(());
+            }
+        }
+    }
+
     /// Waits for the next so many seconds of a call, and gives back what they were like.
     ///
     /// # Errors

@@ -18,8 +18,6 @@ use crate::server::Server;
 /// One account may ring another four times in a row.
 const CALLS_EACH: usize = 4;
 const CALLERS: usize = 5;
-/// How long it rings: the devices are warm then.
-const RINGING: Duration = Duration::from_millis(700);
 /// How long what has to come may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -104,7 +102,8 @@ async fn call(caller: &Person, callee: &Person) -> Result<(Times, Times)> {
     let (mut there, mut here) = (caller.client.events(), callee.client.events());
     let call = caller.client.dial(callee.handle.clone(), Media::Audio).await?;
     until_rung(&mut here, call).await?;
-    tokio::time::sleep(RINGING).await;
+    until_warm(&caller.client).await?;
+    until_warm(&callee.client).await?;
     let accepted = Instant::now();
     callee.client.accept(call, false).await?;
     let (at_caller, at_callee) =
@@ -120,6 +119,20 @@ async fn until_rung(events: &mut Events, call: CallId) -> Result<()> {
     })
     .await
     .context("it did not ring")
+}
+
+/// Waits until the speaker of somebody who hears it ring runs.
+async fn until_warm(client: &Client) -> Result<()> {
+    let warm = async {
+        let mut every = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            every.tick().await;
+            if client.sound_state().await?.speaker.is_some_and(|speaker| speaker.started.is_some()) {
+                return Ok(());
+            }
+        }
+    };
+    timeout(PATIENCE, warm).await.context("the speaker did not start")?
 }
 
 async fn watch(events: &mut Events, of: CallId, accepted: Instant) -> Result<Times> {

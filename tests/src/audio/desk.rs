@@ -1,14 +1,11 @@
 //! Two `carillon` processes on one machine, with devices of a sound server without hardware: mouth-to-ear, and what one
 //! end costs.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use carillon_client::chirp;
 use carillon_measure::chirp::{MouthToEar, Search, mouth_to_ear};
 use carillon_testkit::pulse::{Heard, Pulse};
@@ -17,18 +14,19 @@ use super::speech;
 use crate::bench::Row;
 use crate::load::{memory, processor};
 use crate::server::{Server, program};
+use crate::terminal::Terminal;
 
 const CHIRPS: usize = 40;
 /// From one chirp to the next, in samples: no multiple of a frame or a packet, so that every place in them is met.
 const CHIRP_EVERY: usize = 24_367;
 /// Before the first chirp, in samples: the players and recorders are running by then.
 const LEAD: usize = 24_000;
-/// A call has found its delay, and the echo control its echo.
-const SETTLING: Duration = Duration::from_secs(4);
-/// How long processor time is counted.
+/// Seconds after which a call has found its delay, and the echo control its echo.
+const SETTLING: usize = 4;
+/// Seconds of the call for which processor time is counted.
 const COUNTED: usize = 22;
-/// How long what has to come may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// What recorders hear before the first chirp and after the last.
+const MARGIN: Duration = Duration::from_millis(500);
 const RATE: f64 = 48_000.0;
 
 const MOUTH_TO_EAR: &str = "mouth-to-ear through null sinks, echo and noise control on";
@@ -68,7 +66,7 @@ fn with_control(pulse: &Pulse, caller: &End, callee: &End) -> Result<Vec<Row>> {
     let call = Call::begin(caller, callee, &control)?;
     let found = chirps(pulse)?;
     let delays = found.delays.context("no chirp was heard")?;
-    let cost = cost(pulse, call.callee.id())?;
+    let cost = cost(pulse, &call)?;
     call.end()?;
     Ok(vec![
         Row::lower(format!("{MOUTH_TO_EAR}, median"), delays.median, "ms", 60.0),
@@ -136,17 +134,11 @@ impl End {
     }
 
     /// A program that opens the devices of this end, and goes on.
-    fn start(&self, words: &[&str], control: &[&str]) -> Result<Running> {
+    fn start(&self, words: &[&str], control: &[&str]) -> Result<Terminal> {
         let mut command = self.command(words)?;
         command.args(control).args(["--microphone", &format!("pulseaudio:mic_{}", self.name)]);
         command.args(["--speaker", &format!("pulseaudio:spk_{}", self.name)]);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let output = child.stdout.take().context("no output")?;
-        let (lines, said) = channel();
-        thread::spawn(move || {
-            BufReader::new(output).lines().map_while(Result::ok).all(|line| lines.send(line).is_ok());
-        });
-        Ok(Running { child, said })
+        Terminal::start(&mut command)
     }
 }
 
@@ -156,42 +148,10 @@ impl Drop for End {
     }
 }
 
-/// A program that runs. Dropping it ends it.
-struct Running {
-    child: Child,
-    said: Receiver<String>,
-}
-
-impl Running {
-    fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Waits for a line with these words.
-    fn until(&self, words: &str) -> Result<()> {
-        let late = Instant::now() + PATIENCE;
-        loop {
-            let left = late.saturating_duration_since(Instant::now());
-            match self.said.recv_timeout(left) {
-                Ok(line) if line.contains(words) => return Ok(()),
-                Ok(_) => {}
-                Err(_) => bail!("`carillon` did not say {words}"),
-            }
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// A call that is up.
 struct Call {
-    caller: Running,
-    callee: Running,
+    caller: Terminal,
+    callee: Terminal,
 }
 
 impl Call {
@@ -200,15 +160,24 @@ impl Call {
         listening.until("\"online\"")?;
         let calling = caller.start(&["call", &format!("@end_{}", callee.name)], control)?;
         calling.until("\"phase\":\"connected\"")?;
-        thread::sleep(SETTLING);
-        Ok(Self { caller: calling, callee: listening })
+        let call = Self { caller: calling, callee: listening };
+        call.talk_on(SETTLING)?;
+        Ok(call)
+    }
+
+    /// Waits until so many more seconds of the call are over at both ends.
+    fn talk_on(&self, seconds: usize) -> Result<()> {
+        for end in [&self.caller, &self.callee] {
+            for _ in 0..seconds {
+                end.until("\"event\":\"quality\"")?;
+            }
+        }
+        Ok(())
     }
 
     /// Hangs up as a person does, so that the next call finds nobody busy.
     fn end(mut self) -> Result<()> {
-        Command::new("kill").arg("-INT").arg(self.caller.id().to_string()).status()?;
-        self.caller.child.wait()?;
-        Ok(())
+        self.caller.interrupt()
     }
 }
 
@@ -225,9 +194,13 @@ fn chirps(pulse: &Pulse) -> Result<MouthToEar> {
     let problem = |problem: String| anyhow!(problem);
     let mouth = pulse.hear("in_a").map_err(problem)?;
     let ear = pulse.hear("spk_b").map_err(problem)?;
-    thread::sleep(Duration::from_millis(500));
+    for recorder in [&mouth, &ear] {
+        recorder.hear_on(MARGIN).map_err(problem)?;
+    }
     pulse.play_into("in_a", &sound).map_err(problem)?.wait();
-    thread::sleep(Duration::from_millis(500));
+    for recorder in [&mouth, &ear] {
+        recorder.hear_on(MARGIN).map_err(problem)?;
+    }
     between(&mouth.stop(), &ear.stop(), &pattern)
 }
 
@@ -258,14 +231,15 @@ struct Cost {
 }
 
 /// What a process costs while both ends talk.
-fn cost(pulse: &Pulse, process: u32) -> Result<Cost> {
-    let talk = speech::repeated(&speech::own()?, COUNTED + 2);
+fn cost(pulse: &Pulse, call: &Call) -> Result<Cost> {
+    let process = call.callee.id();
+    let talk = speech::repeated(&speech::own()?, 2 * COUNTED);
     let problem = |problem: String| anyhow!(problem);
     let here = pulse.play_into("in_a", &talk).map_err(problem)?;
     let there = pulse.play_into("in_b", &talk).map_err(problem)?;
-    thread::sleep(Duration::from_secs(1));
+    call.talk_on(1)?;
     let (before, begun) = (processor(process)?, Instant::now());
-    thread::sleep(Duration::from_secs(COUNTED as u64));
+    call.talk_on(COUNTED)?;
     let used = processor(process)? - before;
     let processor_percent = 100.0 * used / begun.elapsed().as_secs_f64();
     let memory_mb = memory(process)? / 1e6;
