@@ -100,12 +100,12 @@ pub fn percentile(values: &mut [f64], p: f64) -> f64 {
     values.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
-/// Prints the table, with the machine, and writes the rows as JSON where asked.
+/// Prints the table that a task of `cargo xtask` made, with the machine, and writes the rows as JSON where asked.
 ///
 /// # Errors
 /// When the file can't be written.
-pub fn report(part: &str, rows: &[Row], json: Option<&Path>) -> Result<()> {
-    println!("\ncargo xtask bench {part}, on {}\n", machine());
+pub fn report(task: &str, rows: &[Row], json: Option<&Path>) -> Result<()> {
+    println!("\ncargo xtask {task}, on {}\n", machine());
     println!("| | value | goal | |");
     println!("|---|---|---|---|");
     for row in rows {

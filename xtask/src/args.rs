@@ -23,6 +23,11 @@ pub(crate) enum Task {
         /// Passed on to the benchmark.
         arguments: Vec<String>,
     },
+    /// Call for long.
+    Soak {
+        /// Passed on.
+        arguments: Vec<String>,
+    },
     /// Feed the parsers with what nobody would send.
     Fuzz(FuzzOptions),
 }
@@ -71,6 +76,8 @@ pub(crate) enum Topic {
     Test,
     /// `bench`
     Bench,
+    /// `soak`
+    Soak,
     /// `fuzz`
     Fuzz,
 }
@@ -86,6 +93,7 @@ impl Topic {
   test          formatting, lints, licences, documentation, all tests
   bench server  what the server can carry
   bench audio   how fast, how late and how good a call sounds
+  soak          hours of calling, and what they leave behind
   fuzz          the parsers and the jitter buffer against what nobody would send
 
 cargo xtask TASK --help says more."
@@ -121,6 +129,13 @@ Builds with optimisation and measures. PART is:
 
   --json FILE   also write the numbers to FILE
 Further arguments are passed on to the benchmark: `audio` takes --only virtual, connect or desk, and --speech FILE."
+            }
+            Self::Soak => {
+                "cargo xtask soak [MINUTES] [--calls]
+
+Holds one call for 30 minutes, or as long as you say, over an emulated line that changes every 20 seconds, and watches
+memory, threads, open files, delay and concealed sound. With --calls it makes one call after the other instead. Prints
+what it sees, a table at the end, and fails when something has grown. Not a part of `test`: it takes long."
             }
             Self::Fuzz => {
                 "cargo xtask fuzz [TARGET] [SECONDS]
@@ -174,6 +189,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Task, Pro
         "call" => Topic::Call,
         "test" => Topic::Test,
         "bench" => Topic::Bench,
+        "soak" => Topic::Soak,
         "fuzz" => Topic::Fuzz,
         "help" | "--help" | "-h" => return Ok(Task::Help(Topic::All)),
         _ => return Err(Problem::UnknownTask(task)),
@@ -189,6 +205,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Task, Pro
         }
         Topic::Test => parse_test(words).map(Task::Test),
         Topic::Bench => parse_bench(words),
+        Topic::Soak => Ok(Task::Soak { arguments: words }),
         Topic::Fuzz => parse_fuzz(words).map(Task::Fuzz),
     }
 }
@@ -265,6 +282,7 @@ mod tests {
             ("call --help", Topic::Call),
             ("test --only clippy -h", Topic::Test),
             ("bench --help", Topic::Bench),
+            ("soak 5 --help", Topic::Soak),
             ("fuzz -h", Topic::Fuzz),
         ] {
             assert_eq!(parse_text(text), Ok(Task::Help(topic)), "{text}");
@@ -273,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_task_and_every_step() {
-        for task in ["call", "test", "bench server", "bench audio", "fuzz"] {
+        for task in ["call", "test", "bench server", "bench audio", "soak", "fuzz"] {
             assert!(Topic::All.text().contains(task));
         }
         for check in Check::ALL {
@@ -303,6 +321,12 @@ mod tests {
         assert_eq!(parse_text("bench server --json out.json --sockets 100"), Ok(task));
         let task = Task::Bench { part: Part::Audio, arguments: words("--json out.json") };
         assert_eq!(parse_text("bench audio --json out.json"), Ok(task));
+    }
+
+    #[test]
+    fn soak_passes_its_arguments_on() {
+        assert_eq!(parse_text("soak 10 --calls"), Ok(Task::Soak { arguments: words("10 --calls") }));
+        assert_eq!(parse_text("soak"), Ok(Task::Soak { arguments: Vec::new() }));
     }
 
     #[test]

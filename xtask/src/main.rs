@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Ok(Task::Call { arguments }) => tasks::call(&arguments),
         Ok(Task::Test(options)) => checks::test(&options),
         Ok(Task::Bench { part, arguments }) => tasks::bench(part, &arguments),
+        Ok(Task::Soak { arguments }) => tasks::soak(&arguments),
         Ok(Task::Fuzz(options)) => tasks::fuzz(&options),
         Err(problem) => {
             say(&format!("xtask: {problem}\n\n{}", args::Topic::All.text()));

@@ -1,4 +1,4 @@
-//! `call`, `bench` and `fuzz`: build, then run one of our programs.
+//! `call`, `bench`, `soak` and `fuzz`: build, then run one of our programs.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -51,6 +51,15 @@ pub(crate) fn bench(part: Part, arguments: &[String]) -> Result<(), Failure> {
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     build(&["--release", "--bins"].into_iter().chain(packages).collect::<Vec<_>>())?;
     run(built("release", program)?.args(arguments))
+}
+
+/// Builds with optimisation and calls for long.
+///
+/// # Errors
+/// A sentence, when something is missing, does not build, or has grown.
+pub(crate) fn soak(arguments: &[String]) -> Result<(), Failure> {
+    build(&["--release", "--bins", "--package", "carillon-server", "--package", "carillon-tests"])?;
+    run(built("release", "soak")?.args(arguments))
 }
 
 /// The rows that need a sound server are reported as not measured where there is none.

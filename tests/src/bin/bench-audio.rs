@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     if wanted("virtual") {
         rows.extend(on_a_virtual_clock(&texts)?);
     }
-    bench::report("audio", &rows, json.as_deref())
+    bench::report("bench audio", &rows, json.as_deref())
 }
 
 fn on_a_virtual_clock(texts: &[Vec<f32>]) -> Result<Vec<Row>> {

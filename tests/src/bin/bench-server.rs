@@ -36,7 +36,7 @@ fn main() -> Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let rows = runtime.block_on(measure())?;
-    bench::report("server", &rows, json.as_deref())
+    bench::report("bench server", &rows, json.as_deref())
 }
 
 async fn measure() -> Result<Vec<Row>> {
