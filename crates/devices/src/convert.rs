@@ -1,54 +1,47 @@
 //! Between the rate of a device and 48 kHz, on the audio worker's side of the ring.
 
+use std::time::Duration;
+
+use carillon_media::resample::{Direction, EdgeResampler};
 use carillon_media::{FRAME_SAMPLES, Frame, SAMPLE_RATE};
-use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Async, FixedAsync, Resampler, SincInterpolationParameters, WindowFunction};
 
 use crate::problem::Problem;
 
-/// Taps of the filter: 1.3 ms of delay at 48 kHz.
-const TAPS: usize = 128;
-
 /// A resampler for one channel that takes or gives 10 ms at 48 kHz. Allocates only when made.
 pub(crate) struct Converter {
-    inner: Async<f32>,
+    inner: EdgeResampler,
     scratch: Vec<f32>,
 }
 
 impl Converter {
-    fn new(from: u32, to: u32, fixed: FixedAsync) -> Result<Self, Problem> {
-        let parameters = SincInterpolationParameters::new(TAPS, WindowFunction::BlackmanHarris2);
-        let ratio = f64::from(to) / f64::from(from);
-        let inner = Async::new_sinc(ratio, 1.0, &parameters, FRAME_SAMPLES, 1, fixed)
-            .map_err(|error| Problem::Unsupported(format!("{from} Hz to {to} Hz: {error}")))?;
-        let scratch = vec![0.0; inner.input_frames_max().max(inner.output_frames_max())];
-        Ok(Self { inner, scratch })
+    fn new(direction: Direction, rate: u32) -> Result<Option<Self>, Problem> {
+        if rate == SAMPLE_RATE {
+            return Ok(None);
+        }
+        let inner = EdgeResampler::new(direction, rate)
+            .map_err(|error| Problem::Unsupported(format!("{rate} Hz: {error}")))?;
+        let scratch = vec![0.0; inner.takes_at_most().max(inner.gives_at_most())];
+        Ok(Some(Self { inner, scratch }))
     }
 
     /// From a device's rate to frames of 10 ms at 48 kHz. `None` when there is nothing to do.
     pub(crate) fn from_device(rate: u32) -> Result<Option<Self>, Problem> {
-        if rate == SAMPLE_RATE {
-            return Ok(None);
-        }
-        Self::new(rate, SAMPLE_RATE, FixedAsync::Output).map(Some)
+        Self::new(Direction::Capture, rate)
     }
 
     /// From frames of 10 ms at 48 kHz to a device's rate. `None` when there is nothing to do.
     pub(crate) fn to_device(rate: u32) -> Result<Option<Self>, Problem> {
-        if rate == SAMPLE_RATE {
-            return Ok(None);
-        }
-        Self::new(SAMPLE_RATE, rate, FixedAsync::Input).map(Some)
+        Self::new(Direction::Playback, rate)
     }
 
     /// How many samples of the device the next frame takes.
     pub(crate) fn wanted(&self) -> usize {
-        self.inner.input_frames_next()
+        self.inner.takes()
     }
 
-    /// How much later sound comes out than it goes in, in samples of the output.
-    pub(crate) fn delay(&self) -> usize {
-        self.inner.output_delay()
+    /// How much later sound comes out than it goes in.
+    pub(crate) fn delay(&self) -> Duration {
+        self.inner.delay()
     }
 
     /// Fills a frame. `fill` gets a slice of [`Converter::wanted`] samples to write the device's sound into.
@@ -56,25 +49,13 @@ impl Converter {
         let wanted = self.wanted();
         let Some(input) = self.scratch.get_mut(..wanted) else { return };
         fill(input);
-        let (Ok(input), Ok(mut output)) =
-            (InterleavedSlice::new(&*input, 1, wanted), InterleavedSlice::new_mut(frame, 1, FRAME_SAMPLES))
-        else {
-            return;
-        };
         // Sizes are as the resampler asked for, which is all that it can complain about.
-        let _ = self.inner.process_into_buffer(&input, &mut output, None);
+        let _ = self.inner.process(input, frame);
     }
 
     /// A frame at the device's rate.
     pub(crate) fn samples(&mut self, frame: &Frame) -> &[f32] {
-        let room = self.scratch.len();
-        let (Ok(input), Ok(mut output)) = (
-            InterleavedSlice::new(frame.as_slice(), 1, FRAME_SAMPLES),
-            InterleavedSlice::new_mut(self.scratch.as_mut_slice(), 1, room),
-        ) else {
-            return &[];
-        };
-        let written = self.inner.process_into_buffer(&input, &mut output, None).map_or(0, |(_, out)| out);
+        let written = self.inner.process(frame, &mut self.scratch).unwrap_or(0);
         self.scratch.get(..written).unwrap_or(&[])
     }
 }
@@ -83,7 +64,7 @@ impl Converter {
 pub(crate) fn recording(samples: Vec<f32>, rate: u32) -> Result<Vec<f32>, Problem> {
     let Some(mut converter) = Converter::from_device(rate)? else { return Ok(samples) };
     let length = (samples.len() as u64 * u64::from(SAMPLE_RATE) / u64::from(rate)) as usize;
-    let skipped = converter.delay();
+    let skipped = (converter.delay().as_secs_f64() * f64::from(SAMPLE_RATE)).round() as usize;
     let mut out = Vec::with_capacity(length + skipped + FRAME_SAMPLES);
     let mut rest = samples.as_slice();
     let mut frame = [0.0; FRAME_SAMPLES];

@@ -231,8 +231,7 @@ impl MicrophoneLine {
         let captured = self.mark.map(|mark| mark.captured + self.span((self.read - mark.sample) as f64));
         self.read += samples as u64;
         let captured = captured.unwrap_or_else(Instant::now);
-        let delay = self.converter.as_ref().map_or(0, Converter::delay) as f64;
-        let delay = Duration::from_secs_f64(delay / f64::from(carillon_media::SAMPLE_RATE));
+        let delay = self.converter.as_ref().map_or(Duration::ZERO, Converter::delay);
         captured.checked_sub(delay).unwrap_or(captured)
     }
 }

@@ -5,9 +5,11 @@
 //! made.
 //!
 //! The parts: `packets` hold what waits, `timeline` unwraps numbers and finds jumps, `delay` says how long to wait,
-//! `sound` is what was decoded and not yet played, `playout` fills it and makes up for what is missing.
+//! `sound` is what was decoded and not yet played, `playout` fills it and makes up for what is missing, `drift` knows the
+//! sender's clock and plays by it.
 
 mod delay;
+mod drift;
 #[cfg(any(test, feature = "arbitrary"))]
 pub mod operations;
 mod packets;
@@ -26,6 +28,7 @@ pub use stats::{Decision, Stats};
 use crate::comfort::Background;
 use crate::{Frame, SAMPLE_RATE, SpeechDecoder};
 use delay::Delay;
+use drift::Drift;
 use packets::{Packets, Stored};
 use sound::Sound;
 use timeline::{Place, Timeline};
@@ -104,6 +107,7 @@ pub struct JitterBuffer<D> {
     packets: Packets,
     timeline: Timeline,
     delay: Delay,
+    drift: Drift,
     sound: Sound,
     background: Background,
     /// Which of the newest 128 sequence numbers have come: bit *i* is the newest − *i*.
@@ -158,6 +162,7 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
             packets: Packets::new(),
             timeline: Timeline::default(),
             delay: Delay::new(),
+            drift: Drift::new(),
             sound: Sound::new(),
             background: Background::new(),
             seen: 0,
@@ -237,6 +242,7 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
         }
         if !packet.repaired {
             self.delay.observe(arrival.saturating_sub(start), length, arrival);
+            self.drift.observe(arrival.saturating_sub(start), arrival);
         }
         if let (Place::Within { .. }, Some(newest)) = (place, newest) {
             self.observe_stand_ins(packet.payload, sequence - newest - 1, (start, length), arrival);
@@ -320,6 +326,7 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
         if jumped {
             self.stats.jumped += 1;
             self.delay.clear();
+            self.drift.clear();
             self.packets.clear();
         }
         self.seen = 0;
@@ -335,11 +342,14 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
     /// Before the first packet has come there is silence, which counts as comfort noise.
     pub fn next(&mut self, now: Duration, out: &mut Frame) -> Decision {
         self.tick(samples(now));
+        self.delay.shift(self.drift.grown());
         self.playing |= self.packets.len() > 0;
         let decision = if self.playing {
-            self.fill(crate::FRAME_SAMPLES);
+            let over = self.over();
+            let wanted = self.drift.takes(over);
+            self.fill(wanted);
             let scaled = self.adapt();
-            let counts = self.sound.take(out);
+            let counts = self.drift.play(wanted, out, |piece| self.sound.take(piece));
             self.stats.count_samples(&counts);
             if counts
                 .iter()
@@ -355,6 +365,11 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
         };
         self.stats.count(decision);
         decision
+    }
+
+    /// By how much the sender's clock is faster than ours, in parts per million; `None` while that is not beyond doubt.
+    pub fn drift_ppm(&self) -> Option<f64> {
+        self.drift.ppm()
     }
 
     /// Takes the time. What the caller's timer is early or late by is evened out.

@@ -5,7 +5,6 @@
 
 pub mod comfort;
 mod decoder;
-pub mod drift;
 pub mod jitter;
 pub mod level;
 pub mod mix;

@@ -1,7 +1,7 @@
-//! Another sample rate: what a device has where it is not ours, and the little that clocks differ.
+//! Another sample rate: what a device or a recording has where it is not ours, and the little that clocks differ.
 //!
-//! Where the device runs at [`SAMPLE_RATE`] there is only drift to correct, and a septic polynomial does it: it has no
-//! filter against aliases, and at ratios this close to 1 needs none. `rubato`'s `Slip`, which moves a sample at a time
+//! At [`SAMPLE_RATE`] there is only drift to correct, and a septic polynomial does it: it has no filter against aliases,
+//! and at ratios this close to 1 needs none. `rubato`'s `Slip`, which moves a sample at a time
 //! within a blend, is cheaper still, and heard: ten slips a second at 200 ppm. Other rates go through a windowed sinc of
 //! 128 points, which corrects drift by the way.
 
@@ -12,13 +12,24 @@ use rubato::{
     Adjustable, Async, FixedAsync, PolynomialDegree, Resampler, SincInterpolationParameters, WindowFunction,
 };
 
-use crate::drift::{self, Direction};
 use crate::{FRAME_SAMPLES, SAMPLE_RATE};
+
+/// The most that a clock is corrected: 1,000 ppm, under 2 cents of pitch. No crystal is that far off.
+pub const MOST: f64 = 1e-3;
+
+/// Which way the sound goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From us to another rate: takes whole frames.
+    Playback,
+    /// From another rate to us: gives whole frames.
+    Capture,
+}
 
 /// Points of the sinc.
 const SINC: usize = 128;
 /// Rates a device may have.
-const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
+const RATES: std::ops::RangeInclusive<u32> = 8_000..=384_000;
 
 /// Why sound could not be brought to another rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +42,7 @@ pub enum ResampleError {
     Length,
 }
 
-/// Between the app's frames and one device. Takes its memory when it is made.
+/// Between the app's frames and another rate. Takes its memory when it is made.
 pub struct EdgeResampler {
     inner: Async<f32>,
     nominal: f64,
@@ -56,7 +67,7 @@ impl EdgeResampler {
             Direction::Playback => (device, FixedAsync::Input),
             Direction::Capture => (1.0 / device, FixedAsync::Output),
         };
-        let range = 1.0 + 2.0 * drift::MOST;
+        let range = 1.0 + 2.0 * MOST;
         let inner = if device_rate == SAMPLE_RATE {
             Async::new_poly(nominal, range, PolynomialDegree::Septic, FRAME_SAMPLES, 1, fixed)
         } else {
@@ -67,9 +78,10 @@ impl EdgeResampler {
         Ok(Self { inner, nominal, device_rate, direction })
     }
 
-    /// Sets the ratio that [`DriftControl`](drift::DriftControl) names; reached within the next frame, without a step.
+    /// Sets how many samples come out for a sample in, over the nominal ratio: 1.0 ± [`MOST`]. Reached within the next
+    /// frame, without a step.
     pub fn correct(&mut self, ratio: f64) {
-        let ratio = if ratio.is_finite() { ratio.clamp(1.0 - drift::MOST, 1.0 + drift::MOST) } else { 1.0 };
+        let ratio = if ratio.is_finite() { ratio.clamp(1.0 - MOST, 1.0 + MOST) } else { 1.0 };
         // Within the range it was made for, so it can't fail; and if it did, the old ratio would do.
         let _ = self.inner.set_resample_ratio(self.nominal * ratio, true);
     }

@@ -25,8 +25,8 @@ struct Outcome {
     strayed: f64,
 }
 
-/// The other end's clock, 200 ppm fast and slow, against the clock by which it is played here: a call has the jitter
-/// buffer alone to even that out.
+/// The other end's clock, 200 ppm fast and slow, against the clock by which it is played here, through the jitter buffer
+/// of a call, whose part it is to even that out.
 ///
 /// # Errors
 /// When there is no memory for the codec.

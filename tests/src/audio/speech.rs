@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use carillon_media::drift::Direction;
-use carillon_media::resample::EdgeResampler;
+use carillon_media::resample::{Direction, EdgeResampler};
 use carillon_media::{FRAME_SAMPLES, SAMPLE_RATE};
 
 /// The text that `carillon loopback` speaks.

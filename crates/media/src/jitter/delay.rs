@@ -181,6 +181,25 @@ impl Delay {
         self.origin.saturating_add(BINS as Samples * BIN)
     }
 
+    /// Moves all that was learned: every transit is longer by `by` than it was, for a clock drifts.
+    pub(super) fn shift(&mut self, by: Samples) {
+        if by == 0 {
+            return;
+        }
+        self.origin = self.origin.saturating_add(by);
+        self.percentile = self.percentile.saturating_add(by);
+        self.fastest = self.fastest.saturating_add(by);
+        if let Some(typical) = &mut self.typical {
+            *typical += by as f64;
+        }
+        for least in self.minima.iter_mut().filter(|least| **least != Samples::MAX) {
+            *least = least.saturating_add(by);
+        }
+        for spike in self.spikes.iter_mut().flatten() {
+            spike.transit = spike.transit.saturating_add(by);
+        }
+    }
+
     /// The transit of the fastest packets of the last seconds. A few that claim to come from the future don't count.
     pub(super) fn fastest(&self) -> Samples {
         self.fastest

@@ -53,6 +53,19 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
         self.clock.saturating_sub(self.position()).saturating_sub(into_frame)
     }
 
+    /// How far what is played is over its target.
+    ///
+    /// Where the clocks drift, a packet is needed now at the begin of its 10 ms and now at their end. A delay that holds
+    /// still through that is as long as the longest of them, so that every packet is there when it is needed.
+    pub(super) fn over(&self) -> Samples {
+        if self.drift.is_met() {
+            let delay = self.clock.saturating_sub(self.position());
+            delay.saturating_sub(self.target()).saturating_sub(FRAME - STRETCH_FROM)
+        } else {
+            self.lead().saturating_sub(self.target())
+        }
+    }
+
     /// Sees to it that `wanted` samples wait to be played.
     pub(super) fn fill(&mut self, wanted: usize) {
         // Each round adds sound, or lets a packet go.
@@ -289,7 +302,7 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
         if waits || self.cooldown > 0 {
             return None;
         }
-        let over = self.lead().saturating_sub(self.target());
+        let over = self.over();
         let hurry = over.abs() > HURRY_FROM;
         let silent = self.sound.ahead().get(..FRAME_SAMPLES).is_some_and(|next| self.background.holds(next));
         let likeness = if silent {
@@ -305,7 +318,7 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
         } else if over <= -STRETCH_FROM {
             let most = usize::try_from(STRETCH_OVER - over).unwrap_or(0);
             self.stretch(most, likeness)
-        } else if silent && self.last_samples >= FRAME_SAMPLES {
+        } else if silent && self.last_samples >= FRAME_SAMPLES && !self.drift.is_met() {
             // A packet that begins within 10 ms is needed when they begin: what comes before it only adds delay.
             let into_frame = self.sound.pending() % FRAME_SAMPLES;
             self.shrink(into_frame..=into_frame, likeness)

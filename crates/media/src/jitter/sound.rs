@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use crate::FRAME_SAMPLES;
 use crate::stretch::{self, LAG_MAX, OVERLAP};
-use crate::{FRAME_SAMPLES, Frame};
 
 /// What is kept of the sound played: enough to find a pitch in and to go back by one period of it.
 const HISTORY: usize = 1_440;
@@ -152,9 +152,9 @@ impl Sound {
         found.lag
     }
 
-    /// Takes 10 ms and says how many samples of each origin they are. What is missing is silent.
-    pub(super) fn take(&mut self, out: &mut Frame) -> [usize; Origin::ALL.len()] {
-        let taken = FRAME_SAMPLES.min(self.pending());
+    /// Takes what `out` holds, and says how many samples of each origin they are. What is missing is silent.
+    pub(super) fn take(&mut self, out: &mut [f32]) -> [usize; Origin::ALL.len()] {
+        let taken = out.len().min(self.pending());
         let (there, missing) = out.split_at_mut(taken);
         there.copy_from_slice(&self.samples[self.head..self.head + taken]);
         missing.fill(0.0);
