@@ -30,13 +30,18 @@ pub(super) struct CallSound {
 }
 
 impl CallSound {
-    pub(super) fn new(call: CallId, path: Box<dyn AudioPath>, low_data: bool) -> Result<Self, OutOfMemory> {
+    pub(super) fn new(
+        call: CallId,
+        path: Box<dyn AudioPath>,
+        low_data: bool,
+        now: Instant,
+    ) -> Result<Self, OutOfMemory> {
         let protector = Protector::new(low_data);
         Ok(Self {
             call,
             path,
             outgoing: Outgoing::new(protector.settings(), rand::random())?,
-            incoming: Incoming::new(Instant::now())?,
+            incoming: Incoming::new(now)?,
             protector,
             seconds: Seconds::default(),
             heard: false,

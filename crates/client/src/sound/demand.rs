@@ -14,8 +14,6 @@ pub(crate) struct Line {
     pub(crate) flows: bool,
     /// The own microphone is heard at the other end.
     pub(crate) microphone: bool,
-    /// The other side's microphone is on, as far as is known. Nothing is amiss when a muted one sends nothing.
-    pub(crate) remote_microphone: bool,
 }
 
 /// What the sound has to do.
@@ -34,12 +32,7 @@ impl Demand {
     pub(crate) fn of<'a>(views: impl Iterator<Item = &'a CallView>, tone: Option<(CallId, Tone)>) -> Self {
         let mut demand = Self { tone, ..Self::default() };
         for view in views {
-            let line = |flows| Line {
-                call: view.call,
-                flows,
-                microphone: view.local.audio,
-                remote_microphone: view.remote.is_none_or(|remote| remote.audio),
-            };
+            let line = |flows| Line { call: view.call, flows, microphone: view.local.audio };
             match view.phase {
                 Phase::Connected => demand.line = Some(line(true)),
                 // One that is up goes before one that is coming up.

@@ -1,5 +1,8 @@
 //! The devices of this end, opened and closed on a thread of their own: the sound system may take seconds to answer.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -61,6 +64,8 @@ impl Desk {
             microphone: None,
             speaker: None,
             headset: false,
+            wanted: Want::default(),
+            close_at: None,
         };
         let thread = thread::Builder::new().name("sound-desk".to_owned()).spawn(move || keeper.run())?;
         Ok(Self { wants: Some(wants), status, thread: Some(thread) })
@@ -107,12 +112,13 @@ struct Keeper {
     microphone: Option<Open<Microphone, MicrophoneChoice>>,
     speaker: Option<Open<Speaker, SpeakerChoice>>,
     headset: bool,
+    wanted: Want,
+    /// When what is not wanted any longer is closed.
+    close_at: Option<Instant>,
 }
 
 impl Keeper {
     fn run(mut self) {
-        let mut wanted = Want::default();
-        let mut close_at: Option<Instant> = None;
         loop {
             let open = self.microphone.is_some() || self.speaker.is_some();
             let next =
@@ -120,22 +126,32 @@ impl Keeper {
             match next {
                 Ok(want) => {
                     // Only the newest counts: opening may have taken long.
-                    wanted = self.wants.try_iter().last().unwrap_or(want);
-                    let less = (self.microphone.is_some() && wanted.microphone.is_none())
-                        || (self.speaker.is_some() && wanted.speaker.is_none());
-                    close_at = less.then(|| Instant::now() + LINGER);
-                    self.open(&wanted);
+                    let newest = self.wants.try_iter().last().unwrap_or(want);
+                    self.change(newest, Instant::now());
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if close_at.is_some_and(|at| Instant::now() >= at) {
-                close_at = None;
-                self.close(&wanted);
-            }
-            self.look();
+            self.tick(Instant::now());
         }
         self.close(&Want::default());
+    }
+
+    /// Something else is wanted. What is not any longer stays open for a while.
+    fn change(&mut self, want: Want, now: Instant) {
+        let less = (self.microphone.is_some() && want.microphone.is_none())
+            || (self.speaker.is_some() && want.speaker.is_none());
+        self.close_at = less.then(|| now + LINGER);
+        self.open(&want);
+        self.wanted = want;
+    }
+
+    fn tick(&mut self, now: Instant) {
+        if self.close_at.is_some_and(|at| now >= at) {
+            self.close_at = None;
+            self.close(&self.wanted.clone());
+        }
+        self.look();
     }
 
     /// Opens or switches what is wanted. The speaker first: a caller hears the ringback tone before they talk.

@@ -64,7 +64,7 @@ mod tests {
     const CALL: CallId = CallId::new([1; 16]);
 
     fn line(microphone: bool) -> Line {
-        Line { call: CALL, flows: true, microphone, remote_microphone: true }
+        Line { call: CALL, flows: true, microphone }
     }
 
     fn loud(number: u32) -> Frame {

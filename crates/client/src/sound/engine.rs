@@ -168,7 +168,7 @@ impl Engine {
                 let _ = deliver.send(Order::Delivery(delivery));
             }
         })?;
-        let worker = Worker::new(self.settings.clone(), self.source, self.news.clone());
+        let worker = Worker::new(self.settings.clone(), self.source, self.news.clone(), Instant::now());
         let worker = thread::Builder::new().name("audio".to_owned()).spawn(move || run(worker, &received))?;
         Ok(Running { orders, desk, worker: Some(worker) })
     }
@@ -193,13 +193,13 @@ fn run(mut worker: Worker, orders: &Receiver<Order>) {
             // Nothing to do until somebody says so.
             match orders.recv() {
                 Ok(Order::Stop) | Err(_) => return,
-                Ok(order) => worker.obey(order),
+                Ok(order) => worker.obey(order, Instant::now()),
             }
         }
         for order in orders.try_iter() {
             match order {
                 Order::Stop => return,
-                order => worker.obey(order),
+                order => worker.obey(order, Instant::now()),
             }
         }
         worker.wait(NAP);

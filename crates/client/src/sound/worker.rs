@@ -1,4 +1,7 @@
-//! What the audio thread does in its 10 ms.
+//! What the audio thread does in its 10 ms. Time is an argument.
+
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 
@@ -61,8 +64,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(settings: SoundSettings, source: SoundSource, news: UnboundedSender<News>) -> Self {
-        let now = Instant::now();
+    pub(super) fn new(
+        settings: SoundSettings,
+        source: SoundSource,
+        news: UnboundedSender<News>,
+        now: Instant,
+    ) -> Self {
         let mut worker = Self {
             source,
             news,
@@ -107,14 +114,14 @@ impl Worker {
         }
     }
 
-    pub(super) fn obey(&mut self, order: Order) {
+    pub(super) fn obey(&mut self, order: Order, now: Instant) {
         match order {
-            Order::Path(call, path) => match CallSound::new(call, path, self.settings.low_data) {
+            Order::Path(call, path) => match CallSound::new(call, path, self.settings.low_data, now) {
                 Ok(sound) => self.calls.push(sound),
                 Err(error) => tracing::error!(%error, "a call has no sound"),
             },
             Order::Forget(call) => self.calls.retain(|sound| sound.call != call),
-            Order::Demand(demand) => self.change(demand),
+            Order::Demand(demand) => self.change(demand, now),
             Order::Settings(settings) => {
                 self.settings = settings;
                 self.tune_voice();
@@ -138,7 +145,7 @@ impl Worker {
         }
     }
 
-    fn change(&mut self, demand: Demand) {
+    fn change(&mut self, demand: Demand, now: Instant) {
         match demand.tone {
             Some((_, Tone::Incoming)) => self.tones.play(tone::Tone::Ringtone),
             Some((_, Tone::Waiting)) => self.tones.play(tone::Tone::Waiting),
@@ -149,7 +156,6 @@ impl Worker {
                 Some(tone::Tone::HungUp | tone::Tone::Failed | tone::Tone::Test) | None => {}
             },
         }
-        let now = Instant::now();
         let began = flowing(&demand) != flowing(&self.demand);
         if began {
             if let Some(microphone) = &mut self.microphone {
