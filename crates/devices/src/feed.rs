@@ -71,7 +71,7 @@ impl MicrophoneFeed {
         loop {
             self.follow();
             if let Some(line) = &self.line {
-                line.wake_me();
+                line.pulse.wake_me();
                 if line.is_ready() {
                     return true;
                 }
@@ -82,6 +82,15 @@ impl MicrophoneFeed {
             }
             thread::park_timeout(left.min(GLANCE));
         }
+    }
+
+    /// Whether the next 10 ms are there. If not, the device's callback will unpark the thread that first asked.
+    pub fn is_ready(&mut self) -> bool {
+        self.follow();
+        self.line.as_ref().is_some_and(|line| {
+            line.pulse.wake_me();
+            line.is_ready()
+        })
     }
 
     /// Sound that waits in the ring, in samples at 48 kHz.
@@ -143,6 +152,18 @@ impl SpeakerFeed {
         let line = self.line.as_ref()?;
         let waiting = line.samples.buffer().capacity() - line.samples.slots();
         Some(at_48_khz(waiting, line.rate))
+    }
+
+    /// Whether less than `least` samples at 48 kHz wait in the ring. If not, the device's callback will unpark the
+    /// thread that first asked as soon as it is so.
+    pub fn is_short_of(&mut self, least: usize) -> bool {
+        self.follow();
+        if let Some(line) = &self.line {
+            let samples = least as u64 * u64::from(line.rate) / u64::from(SAMPLE_RATE);
+            line.pulse.least.store(samples, Relaxed);
+            line.pulse.wake_me();
+        }
+        self.fill().is_some_and(|fill| fill < least)
     }
 
     /// From the callback to the air, as the system reckons it; to be added to [`SpeakerFeed::fill`].
@@ -262,6 +283,29 @@ mod tests {
         assert_eq!(played.iter().filter(|sample| **sample == 0.5).count(), 480);
         assert_eq!(played.len(), 1_080);
         assert_eq!(feed.device_period(), 480);
+    }
+
+    #[test]
+    fn a_worker_is_woken_by_a_speaker_that_has_too_little() {
+        let (mut handover, mut feed) = SpeakerFeed::new();
+        assert!(!feed.is_short_of(480), "no device yet");
+        let (mut outlet, line) = speaker_line(48_000).unwrap();
+        handover.push(Some(line)).ok().unwrap();
+        assert!(feed.is_short_of(240));
+        assert!(feed.put(&[0.5; FRAME_SAMPLES]));
+        let asleep = thread::spawn(move || {
+            let mut looks = 0u32;
+            while !feed.is_short_of(240) {
+                thread::park_timeout(Duration::from_secs(60));
+                looks += 1;
+            }
+            looks
+        });
+        let now = Instant::now();
+        // The first leaves 360, the next 120.
+        outlet.give_out(120, Duration::ZERO, now, |_, _| {});
+        outlet.give_out(240, Duration::ZERO, now, |_, _| {});
+        assert!(asleep.join().unwrap() <= 2);
     }
 
     #[test]

@@ -38,7 +38,10 @@ pub(crate) struct Pulse {
     fault: AtomicU8,
     /// The system changed something: look at the devices.
     pub(crate) nudge: AtomicBool,
-    reader: OnceLock<Thread>,
+    /// Woken by the callback when there is something to do.
+    worker: OnceLock<Thread>,
+    /// Samples that shall wait in a speaker's ring after each callback; below that the worker is woken.
+    pub(crate) least: AtomicU64,
 }
 
 /// Why a stream ended, as the error callback saw it.
@@ -65,7 +68,8 @@ impl Pulse {
             largest: AtomicU64::new(0),
             fault: AtomicU8::new(Fault::None as u8),
             nudge: AtomicBool::new(false),
-            reader: OnceLock::new(),
+            worker: OnceLock::new(),
+            least: AtomicU64::new(0),
         })
     }
 
@@ -110,6 +114,19 @@ impl Pulse {
         }
     }
 
+    /// Has the callbacks wake this thread.
+    pub(crate) fn wake_me(&self) {
+        if self.worker.get().is_none() {
+            let _ = self.worker.set(std::thread::current());
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(worker) = self.worker.get() {
+            worker.unpark();
+        }
+    }
+
     fn miss(&self, samples: usize) {
         self.missed.fetch_add(samples as u64, Relaxed);
         self.misses.fetch_add(1, Relaxed);
@@ -138,6 +155,8 @@ pub(crate) struct Intake {
     samples: Producer<f32>,
     marks: Producer<Mark>,
     written: u64,
+    /// 10 ms at the device's rate.
+    frame: usize,
     pulse: Arc<Pulse>,
 }
 
@@ -165,8 +184,9 @@ impl Intake {
         if room < length {
             self.pulse.miss(length - room);
         }
-        if let Some(reader) = self.pulse.reader.get() {
-            reader.unpark();
+        // A worker that found less than a frame would only sleep again.
+        if self.samples.buffer().capacity() - self.samples.slots() >= self.frame {
+            self.pulse.wake();
         }
     }
 }
@@ -191,7 +211,8 @@ pub(crate) fn microphone_line(rate: u32) -> Result<(Intake, MicrophoneLine), Pro
     let (marks_in, marks) = RingBuffer::new(MARKS);
     let pulse = Pulse::new();
     let converter = Converter::from_device(rate)?;
-    let intake = Intake { samples: samples_in, marks: marks_in, written: 0, pulse: pulse.clone() };
+    let frame = (rate / 100) as usize;
+    let intake = Intake { samples: samples_in, marks: marks_in, written: 0, frame, pulse: pulse.clone() };
     Ok((intake, MicrophoneLine { samples, marks, mark: None, read: 0, rate, converter, pulse }))
 }
 
@@ -204,11 +225,6 @@ impl MicrophoneLine {
     /// Whether the next frame is there.
     pub(crate) fn is_ready(&self) -> bool {
         self.samples.slots() >= self.wanted()
-    }
-
-    /// Has the callbacks wake this thread.
-    pub(crate) fn wake_me(&self) {
-        let _ = self.pulse.reader.set(std::thread::current());
     }
 
     /// The rate of the samples in the ring.
@@ -271,6 +287,9 @@ impl Outlet {
         self.begun |= there > 0;
         if self.begun && there < frames {
             self.pulse.miss(frames - there);
+        }
+        if (self.samples.slots() as u64) < self.pulse.least.load(Relaxed) {
+            self.pulse.wake();
         }
     }
 }
