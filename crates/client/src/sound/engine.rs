@@ -182,9 +182,8 @@ impl Drop for Engine {
     }
 }
 
-/// How long a worker sleeps at most while it works: half a frame, so that the speaker's ring never runs dry between two
-/// looks even when no microphone wakes it.
-const NAP: Duration = Duration::from_millis(5);
+/// How long a worker sleeps at most while it works: the devices wake it, but there may be none.
+const NAP: Duration = Duration::from_millis(10);
 
 fn run(mut worker: Worker, orders: &Receiver<Order>) {
     raise_priority();

@@ -104,13 +104,20 @@ impl Worker {
             || self.tones.playing().is_some()
     }
 
-    /// Sleeps until the microphone has 10 ms, at most for `limit`.
+    /// Sleeps until the microphone has 10 ms or the speaker wants some, at most for `limit`. Their callbacks wake it.
     pub(super) fn wait(&mut self, limit: Duration) {
-        match &mut self.microphone {
-            Some(microphone) => {
-                microphone.wait(limit);
+        let until = Instant::now() + limit;
+        loop {
+            let heard = self.microphone.as_mut().is_some_and(MicrophoneFeed::is_ready);
+            let least = self.speaker.as_ref().map_or(0, |speaker| self.least(speaker));
+            let left = until.saturating_duration_since(Instant::now());
+            if heard
+                || self.speaker.as_mut().is_some_and(|speaker| speaker.is_short_of(least))
+                || left.is_zero()
+            {
+                return;
             }
-            None => std::thread::sleep(limit),
+            std::thread::park_timeout(left);
         }
     }
 
@@ -257,16 +264,22 @@ impl Worker {
         self.calls.iter_mut().find(|sound| sound.call == line.call)
     }
 
-    /// The speaker's turn: keeps its ring between half a device period and one and a half.
+    /// What the speaker's ring must hold at any time: what the device takes at once. The worker is woken when there is
+    /// less, and has until the device asks again.
+    fn least(&self, speaker: &SpeakerFeed) -> usize {
+        speaker.device_period() + self.margin
+    }
+
+    /// The speaker's turn: keeps what its ring must hold, and less than a frame more.
     fn play(&mut self, now: Instant) {
         let Some(mut speaker) = self.speaker.take() else { return self.play_to_nobody(now) };
         match speaker.fill() {
             None => self.play_to_nobody(now),
             Some(mut fill) => {
                 self.watch_ring(&speaker, now);
-                let enough = speaker.device_period().max(FRAME_SAMPLES) / 2 + self.margin;
+                let least = self.least(&speaker);
                 for _ in 0..MOST_AT_ONCE {
-                    if fill > enough {
+                    if fill >= least {
                         break;
                     }
                     let frame = self.next_frame(now);
