@@ -77,6 +77,7 @@ impl CallSound {
         if let Some(piece) = self.outgoing.frame(frame, captured, muted)
             && !piece.may_be_left_out
         {
+            self.protector.sent(piece.audio.payload.len(), piece.samples);
             self.path.send(piece.audio);
         }
     }
@@ -103,7 +104,7 @@ impl CallSound {
             if runs == 0 { 1.0 } else { remote.lost.saturating_sub(lost) as f64 / runs as f64 }
         });
         Report {
-            lost: remote.map_or(0.0, |remote| f64::from(remote.fraction_lost)),
+            lost: remote.map(|remote| f64::from(remote.fraction_lost)),
             burst,
             round_trip: path.round_trip,
             limit: path.limit,

@@ -45,6 +45,8 @@ pub(super) struct Outgoing {
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
     pub(super) audio: OutgoingAudio,
+    /// How long its sound is.
+    pub(super) samples: usize,
     /// With DTX: it need not be sent. The first of a pause is: it says that silence follows, so that the other end does
     /// not take the pause for a loss.
     pub(super) may_be_left_out: bool,
@@ -96,7 +98,8 @@ impl Outgoing {
         let marker = self.silent && !encoded.may_be_left_out;
         let may_be_left_out = self.silent && encoded.may_be_left_out;
         self.silent = encoded.may_be_left_out;
-        Some(Piece { audio: OutgoingAudio { timestamp, marker, payload }, may_be_left_out })
+        let audio = OutgoingAudio { timestamp, marker, payload };
+        Some(Piece { audio, samples: encoded.samples, may_be_left_out })
     }
 
     /// Nothing of what comes next belongs to what was: the path was down, or the microphone away.

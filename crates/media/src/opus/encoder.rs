@@ -4,7 +4,7 @@ use core::ops::RangeInclusive;
 
 use super::MAX_PACKET_BYTES;
 use super::decoder::OutOfMemory;
-use super::ffi::{EncoderOption, RawEncoder, SIGNAL_VOICE};
+use super::ffi::{EncoderOption, FULL_BAND, RawEncoder, SIGNAL_VOICE, WIDE_BAND};
 use crate::{FRAME_SAMPLES, Frame};
 
 /// Which bitrates are of use for one voice, in bit/s. Settings beyond are moved to the nearest.
@@ -36,6 +36,9 @@ impl FrameLength {
 }
 
 /// What a packet carries of the sound before it.
+///
+/// With any of it the voice is kept to 8 kHz: neither kind restores more, so that the sound would change its colour with
+/// each loss, and the bits are needed below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protection {
     /// Nothing.
@@ -148,6 +151,7 @@ impl Encoder {
         self.settings = settings;
         for (option, value) in [
             (EncoderOption::Bitrate, bitrate.cast_signed()),
+            (EncoderOption::MaxBandwidth, if fec || dred > 0 { WIDE_BAND } else { FULL_BAND }),
             (EncoderOption::Complexity, settings.complexity.min(10).into()),
             (EncoderOption::Dtx, settings.dtx.into()),
             (EncoderOption::InbandFec, fec.into()),

@@ -22,6 +22,7 @@ const MONO: c_int = 1;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum EncoderOption {
     Bitrate,
+    MaxBandwidth,
     Complexity,
     Dtx,
     InbandFec,
@@ -36,6 +37,7 @@ impl EncoderOption {
     const fn request(self) -> c_int {
         match self {
             Self::Bitrate => sys::OPUS_SET_BITRATE_REQUEST as c_int,
+            Self::MaxBandwidth => sys::OPUS_SET_MAX_BANDWIDTH_REQUEST as c_int,
             Self::Complexity => sys::OPUS_SET_COMPLEXITY_REQUEST as c_int,
             Self::Dtx => sys::OPUS_SET_DTX_REQUEST as c_int,
             Self::InbandFec => sys::OPUS_SET_INBAND_FEC_REQUEST as c_int,
@@ -48,6 +50,11 @@ impl EncoderOption {
 
 /// What [`EncoderOption::Signal`] is set to.
 pub(super) const SIGNAL_VOICE: i32 = sys::OPUS_SIGNAL_VOICE;
+
+/// What [`EncoderOption::MaxBandwidth`] is set to: tones up to 20 kHz.
+pub(super) const FULL_BAND: i32 = sys::OPUS_BANDWIDTH_FULLBAND;
+/// The same: up to 8 kHz.
+pub(super) const WIDE_BAND: i32 = sys::OPUS_BANDWIDTH_WIDEBAND;
 
 /// An `OpusEncoder` for speech, 48 kHz, mono.
 #[derive(Debug)]
