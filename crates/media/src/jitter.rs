@@ -313,12 +313,13 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
         }
         let reach = self.decoder.dred_samples(payload) as Samples;
         let reach = if self.fec_refusals < FEC_REFUSALS { reach.max(length as Samples) } else { reach };
-        for lost in 1..=missing.min(STOOD_IN) {
-            let before = lost * length as Samples;
-            if before > reach.min(self.max_repair) {
-                break;
-            }
-            self.delay.observe(arrival.saturating_sub(start).saturating_add(before), length, arrival);
+        let restored = missing.min(STOOD_IN).min(reach.min(self.max_repair) / length as Samples);
+        let transit = |lost| arrival.saturating_sub(start).saturating_add(lost * length as Samples);
+        for lost in 1..=restored {
+            self.delay.observe(transit(lost), length, arrival);
+        }
+        if restored > 1 {
+            self.delay.observe_repair(transit(restored), arrival);
         }
     }
 

@@ -34,8 +34,15 @@ const ONE_SPIKE: Samples = SECOND / 2;
 /// Spikes count while the last one is not older than this.
 const SPIKES_LAST: Samples = 10 * SECOND;
 const SPIKES: usize = 4;
+/// Of the repairs of the last seconds, so many at most, all but the slowest are waited for.
+const REPAIRS_LAST: Samples = 10 * SECOND;
+const REPAIRS: usize = 32;
 /// So much over the typical transit even where there is no jitter: clocks drift, and stretching must come before a gap.
 const MARGIN: Samples = 3 * MILLISECOND;
+/// The share [`IN_TIME`] of bell-shaped jitter comes within so many deviations of the mean. Of so few packets as a call begins
+/// with, the slowest is no measure of that share yet.
+const DEVIATIONS: f64 = 2.43;
+const FEW: std::ops::Range<f64> = 8.0..200.0;
 /// How much a new packet counts for the typical transit.
 const TYPICAL: f64 = 1.0 / 64.0;
 
@@ -51,7 +58,11 @@ pub(super) struct Delay {
     second: usize,
     second_began: Samples,
     spikes: [Option<Spike>; SPIKES],
+    /// When the last bursts were repaired, and the transit of the slowest stand-in of each.
+    repairs: [Option<(Samples, Samples)>; REPAIRS],
+    repair: Option<Samples>,
     typical: Option<f64>,
+    first: First,
     percentile: Samples,
     fastest: Samples,
 }
@@ -61,6 +72,31 @@ struct Spike {
     began: Samples,
     last: Samples,
     transit: Samples,
+}
+
+/// Mean and sum of squared deviations of the first transits (Welford, "Note on a method for calculating corrected sums of
+/// squares and products", Technometrics 1962).
+#[derive(Debug, Clone, Copy, Default)]
+struct First {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl First {
+    fn observe(&mut self, transit: Samples) {
+        if self.count < FEW.end {
+            self.count += 1.0;
+            let off = transit as f64 - self.mean;
+            self.mean += off / self.count;
+            self.squares += off * (transit as f64 - self.mean);
+        }
+    }
+
+    fn in_time(&self) -> Option<Samples> {
+        let deviation = (self.squares / self.count).sqrt();
+        FEW.contains(&self.count).then_some((self.mean + DEVIATIONS * deviation) as Samples)
+    }
 }
 
 impl Delay {
@@ -84,7 +120,10 @@ impl Delay {
             second: 0,
             second_began: 0,
             spikes: [None; SPIKES],
+            repairs: [None; REPAIRS],
+            repair: None,
             typical: None,
+            first: First::default(),
             percentile: 0,
             fastest: 0,
         }
@@ -98,6 +137,7 @@ impl Delay {
         }
         let typical = self.typical.get_or_insert(transit as f64);
         *typical += TYPICAL * (transit as f64 - *typical);
+        self.first.observe(transit);
         self.observe_fastest(transit, arrival);
         self.observe_spike(transit, arrival);
 
@@ -110,9 +150,26 @@ impl Delay {
             self.total = self.bins.iter().sum();
             self.weight /= HEAVY;
         }
-        self.percentile = self.quantile(IN_TIME);
+        let percentile = self.quantile(IN_TIME);
+        self.percentile = self.first.in_time().map_or(percentile, |few| few.max(percentile));
         let least = self.minima.iter().copied().min().unwrap_or(transit);
         self.fastest = least.max(self.quantile(FAST) - FASTER);
+    }
+
+    /// Takes in the slowest stand-in for a burst of losses.
+    ///
+    /// How long bursts are varies so much that a percentile over all packets wavers with each, and each change of the
+    /// delay is heard: the sound is stretched or shortened. So while bursts keep coming, the second longest counts.
+    pub(super) fn observe_repair(&mut self, transit: Samples, arrival: Samples) {
+        self.repairs.rotate_right(1);
+        self.repairs[0] = Some((arrival, transit));
+        let recent =
+            self.repairs.iter().flatten().filter(|(at, _)| arrival.saturating_sub(*at) < REPAIRS_LAST);
+        let (_, second) = recent.fold((None, None), |(first, second), (_, transit)| {
+            let transit = Some(*transit);
+            if transit > first { (transit, first) } else { (first, second.max(transit)) }
+        });
+        self.repair = second;
     }
 
     fn observe_fastest(&mut self, transit: Samples, arrival: Samples) {
@@ -214,8 +271,14 @@ impl Delay {
     pub(super) fn target(&self, now: Samples, least: Samples, most: Samples) -> Samples {
         let fastest = self.fastest();
         let wanted = self.spike(now).map_or(self.percentile, |spike| spike.max(self.percentile));
+        let wanted = self.repair(now).map_or(wanted, |repair| repair.max(wanted));
         let wanted = wanted.max(self.typical().saturating_add(MARGIN));
         wanted.clamp(fastest.saturating_add(least), fastest.saturating_add(most.max(least)))
+    }
+
+    fn repair(&self, now: Samples) -> Option<Samples> {
+        let (last, _) = self.repairs[0]?;
+        self.repair.filter(|_| now.saturating_sub(last) < REPAIRS_LAST)
     }
 
     /// How slow the spikes are, if they keep coming.

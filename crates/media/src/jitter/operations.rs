@@ -37,6 +37,13 @@ pub enum Operation {
         /// How much.
         ms: u16,
     },
+    /// The sender's numbers go on elsewhere.
+    Jump {
+        /// How far on, in sequence numbers.
+        sequence: u16,
+        /// How far on, in samples.
+        timestamp: u32,
+    },
     /// Many packets are sent and nothing is played.
     Flood {
         /// Half of how many.
@@ -51,20 +58,26 @@ pub enum Operation {
 pub fn run(operations: &[Operation]) {
     let mut buffer = JitterBuffer::new(Toy::default(), Settings::default());
     let mut now = Duration::ZERO;
-    let (mut sequence, mut timestamp) = (0u16, 0u32);
+    // Both wrap soon.
+    let (mut sequence, mut timestamp) = (u16::MAX - 20, u32::MAX - 100_000);
     let mut ticks = 0;
-    let mut follow = |buffer: &mut JitterBuffer<Toy>, now: Duration, lost: u8, kind: u8, silence: u16| {
+    let follow = |buffer: &mut JitterBuffer<Toy>,
+                  (sequence, timestamp): (&mut u16, &mut u32),
+                  now: Duration,
+                  lost: u8,
+                  kind: u8,
+                  silence: u16| {
         let length = LENGTHS[usize::from(kind) % LENGTHS.len()] as u32;
         buffer.insert(ReceivedPacket {
             repaired: false,
-            sequence,
-            timestamp,
+            sequence: *sequence,
+            timestamp: *timestamp,
             arrival: now,
             payload: &[kind, 7, 7, 7],
         });
-        sequence = sequence.wrapping_add(1 + u16::from(lost));
+        *sequence = sequence.wrapping_add(1 + u16::from(lost));
         let on = length.wrapping_mul(1 + u32::from(lost)).wrapping_add(u32::from(silence).wrapping_mul(120));
-        timestamp = timestamp.wrapping_add(on);
+        *timestamp = timestamp.wrapping_add(on);
     };
     for operation in operations {
         match operation {
@@ -78,9 +91,16 @@ pub fn run(operations: &[Operation]) {
                     payload,
                 });
             }
-            Operation::Follow { lost, kind, silence } => follow(&mut buffer, now, *lost, *kind, *silence),
+            Operation::Follow { lost, kind, silence } => {
+                follow(&mut buffer, (&mut sequence, &mut timestamp), now, *lost, *kind, *silence);
+            }
+            Operation::Jump { sequence: steps, timestamp: samples } => {
+                sequence = sequence.wrapping_add(*steps);
+                timestamp = timestamp.wrapping_add(*samples);
+            }
             Operation::Flood { packets } => {
-                (0..u16::from(*packets) * 2).for_each(|i| follow(&mut buffer, now, 0, i as u8, 0));
+                (0..u16::from(*packets) * 2)
+                    .for_each(|i| follow(&mut buffer, (&mut sequence, &mut timestamp), now, 0, i as u8, 0));
             }
             Operation::Next => {
                 let mut out = [f32::NAN; FRAME_SAMPLES];
@@ -102,6 +122,8 @@ pub fn run(operations: &[Operation]) {
         + stats.shrunk
         + stats.comfort_noise;
     assert_eq!(decisions, ticks, "each 10 ms was filled once");
+    let refused = stats.late + stats.duplicate + stats.malformed;
+    assert!(stats.jumped + refused <= 2 * stats.received, "nothing is counted out of nothing");
     assert!(stats.concealed_samples <= stats.speech_samples, "what was made up is a part");
 }
 

@@ -118,8 +118,12 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
             self.pause_until(first);
         } else {
             let missing = first.sequence - self.last_sequence - 1;
-            if 2 * missing.saturating_mul(self.last_samples as Samples) >= gap {
+            let lost = missing.saturating_mul(self.last_samples as Samples);
+            if lost >= gap / 2 {
                 self.stats.was_loss(wait.comfort.unsigned_abs());
+            } else {
+                // The packet that says that silence follows was lost itself.
+                self.stats.was_pause(wait.concealed.saturating_sub(lost).max(0).unsigned_abs());
             }
             self.next_start += wait.samples().min(gap);
             if self.next_start == first.start {

@@ -54,6 +54,21 @@ fn a_jitter_of_30_ms_costs_at_most_1_percent_of_the_speech_and_80_ms() {
 }
 
 #[test]
+fn a_jittery_call_is_waited_for_before_its_slowest_packets_have_come() {
+    let late: u64 = (1..=32)
+        .map(|seed| {
+            let mut call = Call::saying(Says::Vowel);
+            let mut random = Random(seed);
+            call.run(4.0, |_| Some((100.0 + 30.0 * random.gauss()).max(0.0)));
+            call.stats().concealed_samples
+        })
+        .sum();
+    let share = late as f64 / (32.0 * 4.0 * 48_000.0);
+    println!("concealed in the first 4 s: {:.2} %", share * 100.0);
+    assert!(share < 0.035, "{share}");
+}
+
+#[test]
 fn the_same_jitter_in_a_queue_costs_no_more() {
     let (concealed, added) = gaussian(60.0, 960, true);
     assert!(concealed.1 <= 0.01 && added.1 <= 80.0);

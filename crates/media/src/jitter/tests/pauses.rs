@@ -59,6 +59,21 @@ fn jitter_while_the_sender_is_silent_does_not_count_as_loss() {
 }
 
 #[test]
+fn a_pause_whose_first_packet_is_lost_counts_for_little_more_than_that_packet() {
+    let mut call = Call::saying(Says::Vowel);
+    call.run(5.0, |_| Some(30.0));
+    let before = call.stats().concealed_samples;
+    call.run(0.02, |_| None);
+    call.next_sample += 24_000;
+    while 1_000_000 + call.next_sample * 125 / 6 > call.now {
+        call.tick();
+    }
+    call.run(1.0, |_| Some(30.0));
+    let concealed = call.stats().concealed_samples - before;
+    assert!(concealed <= 1_920, "{concealed}");
+}
+
+#[test]
 fn a_pause_of_ten_minutes_ends_as_it_began() {
     let mut call = Call::saying(Says::Sentences);
     call.run(1.4, |_| Some(30.0));

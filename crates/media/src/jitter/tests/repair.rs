@@ -46,6 +46,24 @@ fn a_burst_is_restored_from_one_later_packet() {
 }
 
 #[test]
+fn while_bursts_keep_coming_the_delay_holds_still() {
+    let mut call = Call::saying(Says::Vowel);
+    call.dred = 100;
+    let mut network = bursts(1, 0.2, 4.0);
+    call.run(15.0, &mut network);
+    let (mut least, mut most) = (Samples::MAX, Samples::MIN);
+    for _ in 0..60 {
+        call.run(1.0, &mut network);
+        let target = call.buffer.target();
+        (least, most) = (least.min(target), most.max(target));
+    }
+    assert!(most - least <= 20 * MILLISECOND, "{least} to {most}");
+    assert!(call.stats().concealed_share() < 0.045, "{:?}", call.stats());
+    call.run(120.0, |_| Some(30.0));
+    assert!(call.stats().playout_delay < Duration::from_millis(30), "{:?}", call.stats());
+}
+
+#[test]
 fn what_is_restored_is_what_was_lost() {
     let mut call = Call::saying(Says::Numbers);
     call.dred = 50;

@@ -48,6 +48,10 @@ fn step(random: &mut Random) -> Operation {
         },
         90..97 => Operation::Wait { ms: kind.into() },
         97..98 => Operation::Flood { packets: 150 },
+        98..99 => Operation::Jump {
+            sequence: (random.next() * 65_536.0) as u16,
+            timestamp: (random.next() * f64::from(u32::MAX)) as u32,
+        },
         _ => Operation::Insert {
             sequence: u16::from(kind),
             timestamp: u32::from(kind) * 480,
