@@ -162,12 +162,11 @@ pub(crate) fn open_microphone(device: &str) -> Result<(ServerStream, MicrophoneL
         source_name: Some(name(device)?),
         buffer_attr: BufferAttr {
             max_length: bytes(HELD),
-            // Whole frames of 10 ms: smaller pieces would not make them complete any sooner.
+            // The whole way, of which the source gets one half: it works in pieces of a period.
             fragment_size: bytes(2 * PERIOD),
             ..BufferAttr::default()
         },
-        // The source then works in pieces of this size, instead of half of it.
-        flags: StreamFlags { early_requests: true, ..StreamFlags::default() },
+        flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
         ..RecordStreamParams::default()
     };
     let stream = block_on(client.create_record_stream(params, sink))?;
