@@ -4,7 +4,7 @@ use core::ops::RangeInclusive;
 
 use super::MAX_PACKET_BYTES;
 use super::decoder::OutOfMemory;
-use super::ffi::{EncoderOption, FULL_BAND, RawEncoder, SIGNAL_VOICE, WIDE_BAND};
+use super::ffi::{EncoderOption, FULL_BAND, RawEncoder, SIGNAL_ANY, SIGNAL_VOICE, WIDE_BAND};
 use crate::{FRAME_SAMPLES, Frame};
 
 /// Which bitrates are of use for one voice, in bit/s. Settings beyond are moved to the nearest.
@@ -12,6 +12,10 @@ pub const BITRATES: RangeInclusive<u32> = 6_000..=128_000;
 
 /// Beyond 1.04 s libopus takes no deep redundancy, in units of 10 ms.
 const MAX_DRED: u8 = 104;
+
+/// From this rate on a voice in packets of 10 ms sounds as good without libopus's model of speech, in bit/s: PESQ
+/// (wide-band) of 4.08 at 56 and 4.17 at 64 kbit/s without it, 4.11 at 37 with it, 4.04 at 29 with packets of 20 ms.
+const ENOUGH_WITHOUT_MODEL: u32 = 56_000;
 
 /// libopus does nothing in the way of redundancy below this, in percent.
 const MIN_LOSS_FOR_FEC: u8 = 10;
@@ -123,7 +127,6 @@ impl Encoder {
             filled: 0,
             length: settings.frame,
         };
-        encoder.raw.set(EncoderOption::Signal, SIGNAL_VOICE).map_err(|_| OutOfMemory)?;
         encoder.apply(settings).map_err(|_| OutOfMemory)?;
         Ok(encoder)
     }
@@ -147,9 +150,15 @@ impl Encoder {
             Protection::Fec => (true, 0),
             Protection::Dred(duration) => (false, duration.min(MAX_DRED)),
         };
+        // Short packets with nothing to protect come with bits enough to do without a model of speech, which costs more
+        // processor time than all the rest of the encoder. Protection lives in that model.
+        let plain_and_short = settings.frame == FrameLength::Ten && settings.protection == Protection::Plain;
+        let signal =
+            if plain_and_short && bitrate >= ENOUGH_WITHOUT_MODEL { SIGNAL_ANY } else { SIGNAL_VOICE };
         let least_loss = if fec { MIN_LOSS_FOR_FEC } else { 0 };
         self.settings = settings;
         for (option, value) in [
+            (EncoderOption::Signal, signal),
             (EncoderOption::Bitrate, bitrate.cast_signed()),
             (EncoderOption::MaxBandwidth, if fec || dred > 0 { WIDE_BAND } else { FULL_BAND }),
             (EncoderOption::Complexity, settings.complexity.min(10).into()),

@@ -50,6 +50,8 @@ impl EncoderOption {
 
 /// What [`EncoderOption::Signal`] is set to.
 pub(super) const SIGNAL_VOICE: i32 = sys::OPUS_SIGNAL_VOICE;
+/// The same for sound of any kind: libopus then leaves its model of speech out, but at the lowest rates.
+pub(super) const SIGNAL_ANY: i32 = sys::OPUS_SIGNAL_MUSIC;
 
 /// What [`EncoderOption::MaxBandwidth`] is set to: tones up to 20 kHz.
 pub(super) const FULL_BAND: i32 = sys::OPUS_BANDWIDTH_FULLBAND;

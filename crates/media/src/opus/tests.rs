@@ -223,6 +223,22 @@ fn silence_costs_next_to_nothing_with_dtx() {
 }
 
 #[test]
+fn short_packets_with_bits_enough_do_without_the_model_of_speech_and_pause_too() {
+    let short = EncoderSettings { bitrate: 64_000, frame: FrameLength::Ten, ..EncoderSettings::default() };
+    let mut sound = voice(48_000);
+    let spoken = packets(&sound, short);
+    // RFC 6716, table 2: from 16 on a configuration is CELT alone.
+    assert!(spoken.iter().skip(10).all(|packet| packet[0] >> 3 >= 16));
+    sound.resize(96_000, 0.0);
+    assert!(packets(&sound, short)[150..].iter().filter(|packet| packet.len() > 2).count() <= 5);
+    let long = EncoderSettings { frame: FrameLength::Twenty, ..short };
+    let narrow = EncoderSettings { bitrate: 32_000, ..short };
+    for settings in [long, narrow] {
+        assert!(packets(&voice(48_000), settings).iter().skip(10).all(|packet| packet[0] >> 3 < 16));
+    }
+}
+
+#[test]
 fn sound_that_is_no_number_does_not_spoil_what_follows() {
     let mut encoder = Encoder::new(settings(Protection::Dred(20))).unwrap();
     let mut decoder = Decoder::new().unwrap();
