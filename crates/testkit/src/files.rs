@@ -10,7 +10,7 @@ use crate::Problem;
 pub const MAX_LINES: usize = 600;
 
 /// Folders without sources of ours.
-const PASSED_OVER: &[&str] = &["target", "node_modules"];
+const PASSED_OVER: &[&str] = &["target", "node_modules", "third_party"];
 
 /// The Rust files below a folder, in order. What cargo and git keep to themselves is passed over.
 ///
