@@ -52,6 +52,8 @@ pub struct Heard {
     pub sound: Vec<f32>,
     /// What the jitter buffer counted at the end.
     pub stats: Stats,
+    /// How much was made up in each second, in percent of it.
+    pub concealed: Vec<f64>,
     /// The playout delay once a second, in milliseconds.
     pub delays: Vec<f64>,
     /// Bits a second of Opus while the voice was sent: pauses that cost nothing don't count.
@@ -121,6 +123,9 @@ impl Sender {
         self.bytes += encoded.bytes;
         self.packets += 1;
         self.samples += encoded.samples;
+        if let Some(protector) = &mut self.protector {
+            protector.sent(encoded.bytes, encoded.samples);
+        }
         let sequence = self.sequence;
         self.sequence = sequence.wrapping_add(1);
         let end = (number + 1) * FRAME_SAMPLES;
@@ -155,7 +160,7 @@ pub fn say(sound: &[f32], trial: &Trial) -> Result<Heard> {
     let start = Instant::now();
     let mut line = Line::new(trial.plan.clone(), trial.seed, start);
     let (mut heard, mut losses, mut reported) = (Heard::default(), Losses::default(), Losses::default());
-    let warm = trial.warm_up * 100;
+    let (warm, mut concealed) = (trial.warm_up * 100, 0);
     for (number, frame) in sound.as_chunks::<FRAME_SAMPLES>().0.iter().enumerate() {
         if number == warm {
             (sender.bytes, sender.packets, sender.samples) = (0, 0, 0);
@@ -174,6 +179,9 @@ pub fn say(sound: &[f32], trial: &Trial) -> Result<Heard> {
         if number % 100 == 99 {
             sender.report(&losses.since(&reported, trial.round_trip));
             reported = losses;
+            let made_up = buffer.stats().concealed_samples;
+            heard.concealed.push(made_up.saturating_sub(concealed) as f64 / f64::from(SAMPLE_RATE) * 100.0);
+            concealed = made_up;
             heard.delays.push(buffer.stats().playout_delay.as_secs_f64() * 1e3);
         }
     }
@@ -213,7 +221,7 @@ impl Losses {
     fn since(&self, before: &Self, round_trip: Duration) -> Report {
         let (sent, lost, runs) = (self.sent - before.sent, self.lost - before.lost, self.runs - before.runs);
         Report {
-            lost: lost as f64 / sent.max(1) as f64,
+            lost: Some(lost as f64 / sent.max(1) as f64),
             burst: if runs == 0 { 1.0 } else { lost as f64 / runs as f64 },
             round_trip: Some(round_trip),
             limit: None,

@@ -17,6 +17,16 @@ pub fn own() -> Result<Vec<f32>> {
     read(hound::WavReader::new(SPOKEN)?)
 }
 
+/// The same text by several voices: as it is, and by a larger and a smaller speaker. Played slower and faster, its pitch and
+/// its formants move together, as they do from one throat to another.
+///
+/// # Errors
+/// When the file in the repository is no sound.
+pub fn voices() -> Result<Vec<Vec<f32>>> {
+    let rates = [1.0, 0.85, 1.17];
+    rates.into_iter().map(|faster| played(hound::WavReader::new(SPOKEN)?, faster)).collect()
+}
+
 /// The same from a file: mono, 16 bit.
 ///
 /// # Errors
@@ -26,13 +36,19 @@ pub fn from_file(path: &Path) -> Result<Vec<f32>> {
     read(reader).with_context(|| path.display().to_string())
 }
 
-fn read<R: std::io::Read>(mut reader: hound::WavReader<R>) -> Result<Vec<f32>> {
+fn read<R: std::io::Read>(reader: hound::WavReader<R>) -> Result<Vec<f32>> {
+    played(reader, 1.0)
+}
+
+/// Reads it as if it had been recorded at a rate `faster` times its own.
+fn played<R: std::io::Read>(mut reader: hound::WavReader<R>, faster: f64) -> Result<Vec<f32>> {
     let spec = reader.spec();
     ensure!((spec.channels, spec.bits_per_sample) == (1, 16), "not mono with 16 bit");
     let samples: Result<Vec<f32>, _> =
         reader.samples::<i16>().map(|sample| sample.map(|sample| f32::from(sample) / 32_768.0)).collect();
     let samples = samples?;
-    if spec.sample_rate == SAMPLE_RATE { Ok(samples) } else { at_48_khz(&samples, spec.sample_rate) }
+    let rate = (f64::from(spec.sample_rate) * faster).round() as u32;
+    if rate == SAMPLE_RATE { Ok(samples) } else { at_48_khz(&samples, rate) }
 }
 
 fn at_48_khz(samples: &[f32], rate: u32) -> Result<Vec<f32>> {

@@ -19,7 +19,7 @@ const PARTS: [&str; 3] = ["virtual", "connect", "desk"];
 fn main() -> Result<()> {
     let mut json: Option<PathBuf> = None;
     let mut only: Option<String> = None;
-    let mut texts = vec![speech::own()?];
+    let mut texts = speech::voices()?;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -53,7 +53,8 @@ fn main() -> Result<()> {
 fn on_a_virtual_clock(texts: &[Vec<f32>]) -> Result<Vec<Row>> {
     let first = texts.first().context("there is no speech")?;
     let mut rows = quality::protection(texts)?;
-    rows.extend(quality::jitter(first)?);
+    rows.extend(quality::beginning(texts)?);
+    rows.extend(quality::jitter(texts)?);
     rows.extend(echo::removed(first)?);
     rows.extend(drift::ten_minutes(first)?);
     Ok(rows)
