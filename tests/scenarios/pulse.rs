@@ -92,7 +92,7 @@ fn ear(pulse: &Pulse, end: &str) -> Result<Hearing> {
 fn gaps(name: &str, ear: Hearing) -> Gaps {
     let heard = ear.stop();
     let seconds = heard.samples.len() as f64 / 48_000.0;
-    let gaps = Gaps::of(&heard.samples, CHIRP_EVERY);
+    let gaps = Gaps::of_any_sound(&heard.samples, CHIRP_EVERY);
     println!("{name} in {seconds:.2} s: {gaps}");
     gaps
 }

@@ -14,7 +14,8 @@ const STILL: Duration = Duration::from_secs(3);
 /// What a process holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resources {
-    /// Memory in bytes: the proportional set size.
+    /// Memory of its own in bytes: without pages of files, such as the program itself, of which others that run the same
+    /// program have their share.
     pub memory: u64,
     /// Threads.
     pub threads: usize,
@@ -32,7 +33,7 @@ impl Resources {
             let folder = format!("/proc/{process}/{what}");
             Ok(std::fs::read_dir(&folder).with_context(|| folder.clone())?.count())
         };
-        let memory = crate::load::memory(process)? as u64;
+        let memory = own_memory(process)?;
         Ok(Self { memory, threads: count("task")?, files: count("fd")? })
     }
 
@@ -57,6 +58,13 @@ impl Resources {
             ensure!(started.elapsed() < LIMIT, "the process does not come to rest: {now}");
         }
     }
+}
+
+fn own_memory(process: u32) -> Result<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:")).context("no Pss_Anon")?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib * 1024)
 }
 
 impl fmt::Display for Resources {
