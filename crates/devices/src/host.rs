@@ -68,6 +68,28 @@ impl Host {
         Ok(Self { inner: Arc::new(cpal::host_from_id(id)?) })
     }
 
+    /// A connection for one speaker alone.
+    ///
+    /// cpal gives all streams that play the same `sync_id`, and PulseAudio wants those of one connection on one sink:
+    /// a second speaker, or the successor of one whose stream still closes, would be refused.
+    ///
+    /// # Errors
+    /// [`Problem::NoServer`] and the like.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn for_speaker(&self) -> Result<Self, Problem> {
+        if is_server(self.inner.id()) { Self::open(Some(self)) } else { Ok(self.clone()) }
+    }
+
+    /// A connection for one speaker alone; the same will do.
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unnecessary_wraps, reason = "a sound server may refuse")]
+    pub(crate) fn for_speaker(&self) -> Result<Self, Problem> {
+        Ok(self.clone())
+    }
+
     /// Whether something better may have come: a server, where we make do without.
     #[cfg(target_os = "linux")]
     fn is_makeshift(&self) -> bool {

@@ -26,8 +26,6 @@ mod line;
 mod meter;
 mod permission;
 mod problem;
-#[cfg(target_os = "linux")]
-mod pulse;
 mod running;
 mod sound;
 mod supervisor;

@@ -18,8 +18,6 @@ use crate::host::Host;
 use crate::line::{Intake, MicrophoneLine, Outlet, Pulse, SpeakerLine, microphone_line, speaker_line};
 use crate::permission;
 use crate::problem::Problem;
-#[cfg(target_os = "linux")]
-use crate::pulse::{self, ServerStream};
 
 /// What cpal may take to make a stream, where it can be told.
 const BUILDING: Duration = Duration::from_secs(2);
@@ -44,8 +42,6 @@ pub(crate) fn within<T: Send + 'static>(
 /// What stands behind a line.
 pub(crate) enum Stream {
     Device(cpal::Stream),
-    #[cfg(target_os = "linux")]
-    Server(ServerStream),
     Synthetic(Clocked),
 }
 
@@ -77,8 +73,6 @@ impl Built {
     pub(crate) fn give_up(stream: Stream) {
         match stream {
             Stream::Synthetic(clocked) => drop(clocked),
-            #[cfg(target_os = "linux")]
-            Stream::Server(stream) => drop(stream),
             Stream::Device(stream) => {
                 // Without a thread the stream leaks, which is better than to hang.
                 let _ = thread::Builder::new().name("sound closing".to_owned()).spawn(move || drop(stream));
@@ -92,10 +86,10 @@ impl Built {
 /// # Errors
 /// What the system said.
 pub(crate) fn open(host: &Host, id: &DeviceId, kind: SoundKind) -> Result<Built, Problem> {
-    #[cfg(target_os = "linux")]
-    if let Some(name) = pulse::name_of(id) {
-        return on_server(name, kind);
-    }
+    let host = match kind {
+        SoundKind::Microphone => host.clone(),
+        SoundKind::Speaker => host.for_speaker()?,
+    };
     let device = host.device(id, kind)?;
     let (stream, line, rate) = match kind {
         SoundKind::Microphone => {
@@ -114,21 +108,6 @@ pub(crate) fn open(host: &Host, id: &DeviceId, kind: SoundKind) -> Result<Built,
     };
     stream.play()?;
     Ok(Built { stream: Stream::Device(stream), line, rate })
-}
-
-#[cfg(target_os = "linux")]
-fn on_server(name: &str, kind: SoundKind) -> Result<Built, Problem> {
-    let (stream, line) = match kind {
-        SoundKind::Microphone => {
-            let (stream, line) = pulse::open_microphone(name)?;
-            (stream, Line::Microphone(line))
-        }
-        SoundKind::Speaker => {
-            let (stream, line) = pulse::open_speaker(name)?;
-            (stream, Line::Speaker(line))
-        }
-    };
-    Ok(Built { stream: Stream::Server(stream), line, rate: SAMPLE_RATE })
 }
 
 /// How well a format suits, best first; `None` if our callbacks can't read it.

@@ -117,8 +117,6 @@ impl End {
         let started = match &built.stream {
             Stream::Synthetic(clocked) => Some(clocked.started),
             Stream::Device(_) => None,
-            #[cfg(target_os = "linux")]
-            Stream::Server(_) => None,
         };
         self.pulse = Some(pulse.clone());
         self.shared.set_pulse(Some(pulse));
