@@ -40,10 +40,11 @@ impl Gaps {
         let loud = |piece: &[f32]| piece.iter().any(|sample| sample.abs() > LOUD);
         let pieces: Vec<_> =
             sound.chunks(PIECE).enumerate().filter(|(_, piece)| loud(piece)).map(|(n, _)| n).collect();
+        let pause = every.saturating_sub(Duration::from_secs_f64(chirp().len() as f64 / 48_000.0));
         let at = |piece: usize| Duration::from_millis(10) * u32::try_from(piece).unwrap_or(u32::MAX);
         let between = pieces.windows(2).filter_map(|pair| {
             let &[from, to] = pair else { return None };
-            Some(((at(to) - at(from)).saturating_sub(every), at(from)))
+            Some(((at(to) - at(from)).saturating_sub(pause + at(1)), at(from)))
         });
         Self { chirps: Self::of(sound, every).chirps, silences: longest(between.collect()) }
     }
