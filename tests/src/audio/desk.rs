@@ -22,9 +22,9 @@ const CHIRP_EVERY: usize = 24_367;
 /// Before the first chirp, in samples: the players and recorders are running by then.
 const LEAD: usize = 24_000;
 /// Seconds after which a call has found its delay, and the echo control its echo.
-const SETTLING: usize = 4;
+const SETTLING: u64 = 4;
 /// Seconds of the call for which processor time is counted.
-const COUNTED: usize = 22;
+const COUNTED: u64 = 22;
 /// What recorders hear before the first chirp and after the last.
 const MARGIN: Duration = Duration::from_millis(500);
 const RATE: f64 = 48_000.0;
@@ -165,10 +165,12 @@ impl Call {
         Ok(call)
     }
 
-    /// Waits until so many more seconds of the call are over at both ends.
-    fn talk_on(&self, seconds: usize) -> Result<()> {
-        for end in [&self.caller, &self.callee] {
-            for _ in 0..seconds {
+    /// Waits until so many more seconds of the call are over at both ends. By the clock: what they told while nobody
+    /// listened waits too, and would be over at once.
+    fn talk_on(&self, seconds: u64) -> Result<()> {
+        let until = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < until {
+            for end in [&self.caller, &self.callee] {
                 end.until("\"event\":\"quality\"")?;
             }
         }
@@ -233,7 +235,7 @@ struct Cost {
 /// What a process costs while both ends talk.
 fn cost(pulse: &Pulse, call: &Call) -> Result<Cost> {
     let process = call.callee.id();
-    let talk = speech::repeated(&speech::own()?, 2 * COUNTED);
+    let talk = speech::repeated(&speech::own()?, 2 * usize::try_from(COUNTED)?);
     let problem = |problem: String| anyhow!(problem);
     let here = pulse.play_into("in_a", &talk).map_err(problem)?;
     let there = pulse.play_into("in_b", &talk).map_err(problem)?;
