@@ -149,9 +149,10 @@ fn choose(
     Ok(config)
 }
 
-/// Frames of 10 ms at the device's rate, as near as it allows; then what it likes.
+/// Frames of 5 ms at the device's rate, as near as it allows; then what it likes. Each of them is waited for at least
+/// twice, on the way in and on the way out; where the machine is too slow for it, the worker keeps the ring fuller.
 fn buffer_sizes(config: &SupportedStreamConfig) -> [BufferSize; 2] {
-    let wanted = config.sample_rate() / 100;
+    let wanted = config.sample_rate() / 200;
     let wanted = match *config.buffer_size() {
         SupportedBufferSize::Range { min, max } if min <= max => wanted.clamp(min, max),
         _ => wanted,
@@ -306,15 +307,15 @@ mod tests {
     }
 
     #[test]
-    fn ten_milliseconds_are_asked_for_as_near_as_the_device_allows() {
+    fn five_milliseconds_are_asked_for_as_near_as_the_device_allows() {
         let with = |size| {
             let range = SupportedStreamConfigRange::new(1, 44_100, 48_000, size, SampleFormat::F32);
             buffer_sizes(&range.with_sample_rate(48_000))[0]
         };
-        assert_eq!(with(SupportedBufferSize::Unknown), BufferSize::Fixed(480));
-        assert_eq!(with(SupportedBufferSize::Range { min: 1, max: 256 }), BufferSize::Fixed(256));
+        assert_eq!(with(SupportedBufferSize::Unknown), BufferSize::Fixed(240));
+        assert_eq!(with(SupportedBufferSize::Range { min: 1, max: 200 }), BufferSize::Fixed(200));
         assert_eq!(with(SupportedBufferSize::Range { min: 1_024, max: 4_096 }), BufferSize::Fixed(1_024));
-        assert_eq!(with(SupportedBufferSize::Range { min: 9, max: 1 }), BufferSize::Fixed(480));
+        assert_eq!(with(SupportedBufferSize::Range { min: 9, max: 1 }), BufferSize::Fixed(240));
     }
 
     #[test]
