@@ -17,6 +17,7 @@ mod connection;
 mod counters;
 mod drops;
 mod engine;
+mod flight;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 mod guard;

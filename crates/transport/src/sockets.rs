@@ -1,5 +1,5 @@
 //! The runtime that the WebRTC stack is given: tokio's, with sockets that ask the [`Guard`], and tasks that end with
-//! the connection.
+//! the connection. They also repeat what a handshake lost ([`Flight`]).
 //!
 //! The stack's own sockets read up to 64 datagrams at once, into 128 KiB for each socket, and let an error of one
 //! datagram reach the session. A call sends some hundred packets a second: one datagram at a time is enough.
@@ -7,12 +7,13 @@
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
@@ -20,6 +21,7 @@ use webrtc::runtime::{
 };
 
 use crate::drops::Dropped;
+use crate::flight::Flight;
 use crate::guard::Guard;
 
 /// Datagrams that are thrown away in a row before other tasks get their turn.
@@ -88,7 +90,14 @@ impl Runtime for Sockets {
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         let local = socket.local_addr()?;
-        Ok(Arc::new(Guarded { socket: UdpSocket::from_std(socket)?, local, guard: Arc::clone(&self.guard) }))
+        let handshake = Arc::new(Handshake {
+            socket: UdpSocket::from_std(socket)?,
+            guard: Arc::clone(&self.guard),
+            flight: Mutex::default(),
+            changed: Notify::new(),
+        });
+        self.tasks.keep(tokio::spawn(Arc::clone(&handshake).repeat()).abort_handle());
+        Ok(Arc::new(Guarded { handshake, local }))
     }
 
     fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
@@ -120,12 +129,54 @@ impl Runtime for Sockets {
     }
 }
 
+/// A socket, and what was sent through it of a DTLS handshake.
+#[derive(Debug)]
+struct Handshake {
+    socket: UdpSocket,
+    guard: Arc<Guard>,
+    flight: Mutex<Flight>,
+    /// There is something to repeat.
+    changed: Notify,
+}
+
+impl Handshake {
+    /// Nobody panics while holding it.
+    fn flight(&self) -> MutexGuard<'_, Flight> {
+        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left(&self, datagram: &[u8], to: SocketAddr) {
+        let mut flight = self.flight();
+        let waiting = flight.next().is_some();
+        flight.left(datagram, to, self.guard.counters.rtt(), Instant::now());
+        if !waiting && flight.next().is_some() {
+            self.changed.notify_one();
+        }
+    }
+
+    async fn repeat(self: Arc<Self>) {
+        loop {
+            let Some(next) = self.flight().next() else {
+                self.changed.notified().await;
+                continue;
+            };
+            tokio::time::sleep_until(next.into()).await;
+            for (to, datagram) in self.flight().due(self.guard.counters.rtt(), Instant::now()) {
+                // A full queue: to the session it is a lost datagram.
+                match self.socket.try_send_to(datagram, *to) {
+                    Ok(bytes) => self.guard.sent(bytes),
+                    Err(_) => self.guard.counters.dropped(Dropped::NotSendable),
+                }
+            }
+        }
+    }
+}
+
 /// A socket that asks first.
 #[derive(Debug)]
 struct Guarded {
-    socket: UdpSocket,
+    handshake: Arc<Handshake>,
     local: SocketAddr,
-    guard: Arc<Guard>,
 }
 
 impl AsyncUdpSocket for Guarded {
@@ -135,14 +186,17 @@ impl AsyncUdpSocket for Guarded {
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
         let (datagram, to) = (transmit.contents, transmit.destination);
-        if !self.guard.lets_out(datagram, self.local, to, Instant::now()) {
+        let guard = &self.handshake.guard;
+        if !guard.lets_out(datagram, self.local, to, Instant::now()) {
             return Poll::Ready(Ok(datagram.len()));
         }
-        match ready!(self.socket.poll_send_to(cx, datagram, to)) {
-            Ok(bytes) => self.guard.sent(bytes),
+        let sent = ready!(self.handshake.socket.poll_send_to(cx, datagram, to));
+        self.handshake.left(datagram, to);
+        match sent {
+            Ok(bytes) => guard.sent(bytes),
             // A candidate in a network that this machine does not reach, a full queue, a firewall: to the session it
             // is a lost datagram.
-            Err(_) => self.guard.counters.dropped(Dropped::NotSendable),
+            Err(_) => guard.counters.dropped(Dropped::NotSendable),
         }
         Poll::Ready(Ok(datagram.len()))
     }
@@ -158,14 +212,15 @@ impl AsyncUdpSocket for Guarded {
         };
         for _ in 0..DROPS_IN_A_ROW {
             let mut read = ReadBuf::new(buffer);
-            let from = match ready!(self.socket.poll_recv_from(cx, &mut read)) {
+            let from = match ready!(self.handshake.socket.poll_recv_from(cx, &mut read)) {
                 Ok(from) => from,
                 // Windows tells here that an earlier datagram did not arrive.
                 Err(error) if is_of_a_datagram(&error) => continue,
                 Err(error) => return Poll::Ready(Err(error)),
             };
             let length = read.filled().len();
-            if self.guard.admits(read.filled(), from, Instant::now()) {
+            if self.handshake.guard.admits(read.filled(), from, Instant::now()) {
+                self.handshake.flight().came(read.filled());
                 *meta = RecvMeta::default();
                 meta.addr = from;
                 meta.len = length;

@@ -221,3 +221,15 @@ async fn the_machines_own_interfaces_give_no_loopback_candidate() {
     assert_eq!(found.len(), expected.len(), "one for each address");
     assert_eq!(end.peer.stats().dropped.of(Dropped::NotSendable), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_comes_up_whichever_datagram_of_the_handshake_is_lost() {
+    for to in Side::BOTH {
+        for number in 0..4 {
+            let mut pair = Pair::over_a_line(1).await;
+            pair.line.as_ref().unwrap().lose_of_handshake(to, number);
+            pair.connect().await;
+            pair.close().await;
+        }
+    }
+}

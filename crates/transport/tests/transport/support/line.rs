@@ -37,6 +37,9 @@ struct Inner {
     /// Of 1,000 RTP packets.
     loss: AtomicU32,
     burst: AtomicU32,
+    /// Of the datagrams of a handshake for each end: how many came, and the one that is lost.
+    handshake: [AtomicU32; 2],
+    lost_of_handshake: Mutex<Option<(Side, u32)>>,
     random: Mutex<Random>,
     lost: AtomicU32,
 }
@@ -80,6 +83,8 @@ impl Line {
             delay: AtomicU32::new(0),
             loss: AtomicU32::new(0),
             burst: AtomicU32::new(1),
+            handshake: Default::default(),
+            lost_of_handshake: Mutex::default(),
             random: Mutex::new(Random { state: seed | 1, losing: 0 }),
             lost: AtomicU32::new(0),
         });
@@ -121,6 +126,11 @@ impl Line {
         self.inner.burst.store(burst, Ordering::Relaxed);
     }
 
+    /// Loses this one of the DTLS datagrams for an end, counted from 0.
+    pub(crate) fn lose_of_handshake(&self, to: Side, number: u32) {
+        *self.inner.lost_of_handshake.lock().unwrap() = Some((to, number));
+    }
+
     pub(crate) fn lost(&self) -> u32 {
         self.inner.lost.load(Ordering::Relaxed)
     }
@@ -159,7 +169,7 @@ impl Inner {
             if datagram.starts_with(&[0, 1]) {
                 port.checks.lock().unwrap().push(Instant::now());
             }
-            if self.loses(datagram) {
+            if self.loses(datagram) || self.loses_of_handshake(to, datagram) {
                 continue;
             }
             let Some(end) = *port.end.lock().unwrap() else { continue };
@@ -182,6 +192,18 @@ impl Inner {
                 }
             }
         }
+    }
+
+    fn loses_of_handshake(&self, to: usize, datagram: &[u8]) -> bool {
+        // DTLS (RFC 7983, section 7).
+        if !matches!(datagram, [20..=63, ..]) {
+            return false;
+        }
+        let number = self.handshake[to].fetch_add(1, Ordering::Relaxed);
+        self.lost_of_handshake
+            .lock()
+            .unwrap()
+            .is_some_and(|(side, lost)| side as usize == to && lost == number)
     }
 
     fn loses(&self, datagram: &[u8]) -> bool {
