@@ -9,10 +9,12 @@ pub mod jitter;
 pub mod level;
 pub mod mix;
 pub mod opus;
+pub mod picture;
 pub mod protection;
 pub mod resample;
 pub mod stretch;
 pub mod tone;
+pub mod video;
 pub mod voice;
 
 pub use decoder::{DecodeError, SpeechDecoder};
