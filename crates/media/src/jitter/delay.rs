@@ -20,6 +20,14 @@ const FIRST_BIN: usize = 256;
 /// After this long a packet counts 1/e of a new one. Long, so that the target shrinks slowly; a high percentile grows
 /// fast all the same, after a hundredth of this.
 const FORGET: f64 = 15.0 * SECOND as f64;
+/// The slowest packet is looked for among those of the last [`SLOWEST`] times so many.
+const MANY: u32 = 40;
+const SLOWEST: usize = 8;
+/// Where all of these are so much faster than the target, the network has become calmer. Of 320 packets of one
+/// distribution none lies above its 98th percentile once in 600 times.
+const CALMER: Samples = 10 * MILLISECOND;
+/// After this long 1/e is left of what is known only from the time before.
+const FORGET_BEFORE: f64 = 0.6 * SECOND as f64;
 /// Weights grow instead of fading; at this size they are scaled back.
 const HEAVY: f64 = 1e12;
 /// The fastest packet is looked for among those of the last [`FASTEST`] s.
@@ -57,6 +65,9 @@ pub(super) struct Delay {
     minima: [Samples; FASTEST],
     second: usize,
     second_began: Samples,
+    /// The greatest transit of each of the last [`MANY`] packets, and how many the present one has seen.
+    maxima: [Samples; SLOWEST],
+    seen: u32,
     spikes: [Option<Spike>; SPIKES],
     /// When the last bursts were repaired, and the transit of the slowest stand-in of each.
     repairs: [Option<(Samples, Samples)>; REPAIRS],
@@ -119,6 +130,8 @@ impl Delay {
             minima: [Samples::MAX; FASTEST],
             second: 0,
             second_began: 0,
+            maxima: [Samples::MAX; SLOWEST],
+            seen: MANY,
             spikes: [None; SPIKES],
             repairs: [None; REPAIRS],
             repair: None,
@@ -139,7 +152,9 @@ impl Delay {
         *typical += TYPICAL * (transit as f64 - *typical);
         self.first.observe(transit);
         self.observe_fastest(transit, arrival);
+        self.observe_slowest(transit);
         self.observe_spike(transit, arrival);
+        self.forget_before(samples);
 
         let bin = self.bin(transit);
         self.weight *= 1.0 + samples as f64 / FORGET;
@@ -179,6 +194,29 @@ impl Delay {
             self.minima[self.second] = transit;
         }
         self.minima[self.second] = self.minima[self.second].min(transit);
+    }
+
+    fn observe_slowest(&mut self, transit: Samples) {
+        if self.seen == MANY {
+            self.maxima.rotate_right(1);
+            (self.maxima[0], self.seen) = (transit, 0);
+        }
+        self.maxima[0] = self.maxima[0].max(transit);
+        self.seen += 1;
+    }
+
+    /// Forgets fast, where the network has become calmer, what it was like before: or a call would be waited for as on a
+    /// bad line for a minute after the line is good. What comes now and then is remembered as spikes.
+    fn forget_before(&mut self, samples: usize) {
+        let slowest = self.maxima.iter().copied().fold(Samples::MIN, Samples::max);
+        if self.percentile.saturating_sub(CALMER) <= slowest {
+            return;
+        }
+        let above = slowest.saturating_sub(self.origin).div_euclid(BIN) + 1;
+        let above = usize::try_from(above).unwrap_or(0).min(BINS);
+        let left = (-(samples as f64) / FORGET_BEFORE).exp();
+        self.bins[above..].iter_mut().for_each(|bin| *bin *= left);
+        self.total = self.bins.iter().sum();
     }
 
     fn observe_spike(&mut self, transit: Samples, arrival: Samples) {
@@ -251,6 +289,9 @@ impl Delay {
         }
         for least in self.minima.iter_mut().filter(|least| **least != Samples::MAX) {
             *least = least.saturating_add(by);
+        }
+        for most in self.maxima.iter_mut().filter(|most| **most != Samples::MAX) {
+            *most = most.saturating_add(by);
         }
         for spike in self.spikes.iter_mut().flatten() {
             spike.transit = spike.transit.saturating_add(by);

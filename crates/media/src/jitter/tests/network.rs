@@ -88,9 +88,25 @@ fn a_step_of_the_delay_is_followed_up_at_once_and_down_in_time() {
 
     call.run(5.0, |_| Some(30.0));
     assert!(call.stats().playout_delay > Duration::from_millis(80), "slow to shrink: {:?}", call.stats());
-    call.run(115.0, |_| Some(30.0));
+    call.run(7.0, |_| Some(30.0));
     assert!(call.stats().playout_delay < Duration::from_millis(30), "{:?}", call.stats());
     assert!(call.stats().concealed_samples - after.concealed_samples < 480);
+}
+
+#[test]
+fn a_line_that_was_jittery_is_no_longer_waited_for_once_it_has_been_calm_for_ten_seconds() {
+    for (seed, packet) in [(1, 960), (2, 960), (3, 480)] {
+        let mut call = Call::saying(Says::Sentences);
+        call.packet = packet;
+        let mut random = Random(seed);
+        call.run(20.0, |_| Some((100.0 + 30.0 * random.gauss()).max(0.0)));
+        let before = call.stats();
+        assert!(before.playout_delay > Duration::from_millis(40), "{before:?}");
+        call.run(10.0, |_| Some(100.0));
+        let after = call.stats();
+        assert!(after.playout_delay < Duration::from_millis(30), "{after:?}");
+        assert_eq!(after.concealed_samples, before.concealed_samples);
+    }
 }
 
 #[test]
