@@ -18,6 +18,9 @@ pub use playback_stream::*;
 pub use record_sink::*;
 pub use record_stream::*;
 
+/// How long the server's answer about a stream's timing is told again.
+const TIMING_KEPT: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// An error encountered by a [Client].
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {

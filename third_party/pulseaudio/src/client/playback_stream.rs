@@ -20,6 +20,7 @@ struct InnerPlaybackStream {
     handle: ReactorHandle,
     info: protocol::CreatePlaybackStreamReply,
     eof_notify: futures::future::Shared<oneshot::Receiver<()>>,
+    timing: std::sync::Mutex<Option<(time::Instant, protocol::PlaybackLatency)>>,
 }
 
 impl std::fmt::Debug for PlaybackStream {
@@ -45,6 +46,7 @@ impl PlaybackStream {
             handle,
             info,
             eof_notify: eof_rx.shared(),
+            timing: std::sync::Mutex::new(None),
         })))
     }
 
@@ -87,9 +89,14 @@ impl PlaybackStream {
             .await
     }
 
-    /// Fetches playback timing information for the playback stream.
+    /// Fetches playback timing information for the playback stream, at most 50 ms old.
     pub async fn timing_info(&self) -> ClientResult<protocol::PlaybackLatency> {
-        self.0
+        let kept = self.0.timing.lock().ok().and_then(|timing| *timing);
+        if let Some((_, info)) = kept.filter(|(at, _)| at.elapsed() < super::TIMING_KEPT) {
+            return Ok(info);
+        }
+        let info: protocol::PlaybackLatency = self
+            .0
             .handle
             .roundtrip_reply(protocol::Command::GetPlaybackLatency(
                 protocol::LatencyParams {
@@ -97,7 +104,11 @@ impl PlaybackStream {
                     now: time::SystemTime::now(),
                 },
             ))
-            .await
+            .await?;
+        if let Ok(mut timing) = self.0.timing.lock() {
+            *timing = Some((time::Instant::now(), info));
+        }
+        Ok(info)
     }
 
     /// Corks the playback stream (temporarily pausing playback).

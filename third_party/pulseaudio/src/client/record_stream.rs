@@ -16,6 +16,7 @@ struct InnerRecordStream {
     handle: ReactorHandle,
     info: protocol::CreateRecordStreamReply,
     start_notify: futures::future::Shared<oneshot::Receiver<()>>,
+    timing: std::sync::Mutex<Option<(time::Instant, protocol::RecordLatency)>>,
 }
 
 impl std::fmt::Debug for RecordStream {
@@ -41,6 +42,7 @@ impl RecordStream {
             handle,
             info,
             start_notify: start_rx.shared(),
+            timing: std::sync::Mutex::new(None),
         })))
     }
 
@@ -83,9 +85,14 @@ impl RecordStream {
             .await
     }
 
-    /// Fetches record timing information for the record stream.
+    /// Fetches record timing information for the record stream, at most 50 ms old.
     pub async fn timing_info(&self) -> ClientResult<protocol::RecordLatency> {
-        self.0
+        let kept = self.0.timing.lock().ok().and_then(|timing| *timing);
+        if let Some((_, info)) = kept.filter(|(at, _)| at.elapsed() < super::TIMING_KEPT) {
+            return Ok(info);
+        }
+        let info: protocol::RecordLatency = self
+            .0
             .handle
             .roundtrip_reply(protocol::Command::GetRecordLatency(
                 protocol::LatencyParams {
@@ -93,7 +100,11 @@ impl RecordStream {
                     now: time::SystemTime::now(),
                 },
             ))
-            .await
+            .await?;
+        if let Ok(mut timing) = self.0.timing.lock() {
+            *timing = Some((time::Instant::now(), info));
+        }
+        Ok(info)
     }
 
     /// Corks the record stream (temporarily pausing recording).
