@@ -389,7 +389,20 @@ mod tests {
         let far = spoken(0.0, 20);
         let mut microphone: Vec<_> = spoken(3.1, 20);
         microphone[9 * SECOND..].copy_from_slice(&echo(&far, &room(0.09))[9 * SECOND..]);
-        let left = run(ECHO, &far, &microphone);
+        let mut processor = VoiceProcessor::new(ECHO);
+        let mut left = Vec::new();
+        let mut rested = Vec::new();
+        for (far, near) in far.chunks_exact(FRAME_SAMPLES).zip(microphone.chunks_exact(FRAME_SAMPLES)) {
+            rested.push(processor.echo.as_ref().unwrap().rests());
+            processor.render(far.try_into().unwrap());
+            let mut frame: Frame = near.try_into().unwrap();
+            processor.capture(&mut frame);
+            left.extend(frame);
+        }
+        assert!(
+            rested[899] && !rested[1_100..].contains(&true),
+            "the canceller rests until there is an echo"
+        );
         let later = 11 * SECOND..;
         let removed = decibels(&microphone[later.clone()], &left[later]);
         println!("{removed:.1} dB removed");

@@ -21,8 +21,23 @@ const SATURATED: f32 = 32_700.0;
 const MOST_REMOVED_LOW: f32 = 16.0;
 const MOST_REMOVED_HIGH: f32 = 8.0;
 
+/// Frames for which nothing has come back until the canceller rests.
+const REST_AFTER: u32 = 300;
+
 /// Takes the echo out while there is one.
 pub(super) struct EchoStage {
+    canceller: Canceller,
+    delay_ms: Option<u16>,
+    path: EchoPath,
+    /// How much of what is heard went through the canceller, 0 or 1.
+    share: f32,
+    /// Frames since nothing has come back. From [`REST_AFTER`] on the canceller rests: it is the dearest part of an audio
+    /// call. One that wakes up begins anew.
+    absent: u32,
+}
+
+/// The canceller with its ways in and out.
+struct Canceller {
     processor: BlockProcessor,
     /// The speaker's way into the processor.
     split: ThreeBandFilterBank,
@@ -32,13 +47,10 @@ pub(super) struct EchoStage {
     framer: BlockFramer,
     block: Block,
     half: Vec<Vec<Vec<f32>>>,
-    path: EchoPath,
-    /// How much of what is heard went through the canceller, 0 or 1.
-    share: f32,
 }
 
-impl EchoStage {
-    pub(super) fn new() -> Self {
+impl Canceller {
+    fn new() -> Self {
         let mut config = EchoCanceller3Config::default();
         (config.erle.max_l, config.erle.max_h) = (MOST_REMOVED_LOW, MOST_REMOVED_HIGH);
         Self {
@@ -49,25 +61,10 @@ impl EchoStage {
             framer: BlockFramer::new(BANDS, 1),
             block: Block::new(BANDS, 1),
             half: vec![vec![vec![0.0; SUB_FRAME_LENGTH]; 1]; BANDS],
-            path: EchoPath::new(),
-            share: 1.0,
         }
     }
 
-    /// How long sound takes from the speaker's frames to the microphone's, in milliseconds.
-    pub(super) fn set_delay_ms(&mut self, delay: u16) {
-        self.processor.set_audio_buffer_delay(i32::from(delay));
-    }
-
-    /// Whether what is heard goes past the canceller, for nothing comes back.
-    #[cfg(test)]
-    pub(super) fn is_past(&self) -> bool {
-        self.share == 0.0
-    }
-
-    /// What goes to the speaker.
-    pub(super) fn render(&mut self, frame: &Frame) {
-        self.path.render(frame);
+    fn render(&mut self, frame: &Frame) {
         let mut bands: Bands = [[0.0; FRAME_SAMPLES / BANDS]; BANDS];
         self.split.analysis(&frame.map(|sample| sample * FULL_SCALE), &mut bands);
         for half in 0..2 {
@@ -80,12 +77,7 @@ impl EchoStage {
         }
     }
 
-    /// Takes the echo out of 10 ms of the microphone: `frame` as it came, `bands` of it to be cleaned.
-    pub(super) fn capture(&mut self, frame: &Frame, bands: &mut Bands) {
-        self.path.capture(frame);
-        let saturated = frame.iter().any(|sample| sample.abs() * FULL_SCALE >= SATURATED);
-        let bare = *bands;
-        // It goes on learning while nothing comes back, so that it is ready when an echo does.
+    fn capture(&mut self, saturated: bool, bands: &mut Bands) {
         for half in 0..2 {
             self.near.insert_sub_frame_and_extract_block(&halves(bands, half), &mut self.block);
             self.processor.process_capture(false, saturated, None, &mut self.block);
@@ -100,7 +92,63 @@ impl EchoStage {
             self.processor.process_capture(false, saturated, None, &mut self.block);
             self.framer.insert_block(&self.block);
         }
+    }
+}
+
+impl EchoStage {
+    pub(super) fn new() -> Self {
+        Self { canceller: Canceller::new(), delay_ms: None, path: EchoPath::new(), share: 1.0, absent: 0 }
+    }
+
+    /// How long sound takes from the speaker's frames to the microphone's, in milliseconds.
+    pub(super) fn set_delay_ms(&mut self, delay: u16) {
+        self.delay_ms = Some(delay);
+        self.canceller.processor.set_audio_buffer_delay(i32::from(delay));
+    }
+
+    /// Whether what is heard goes past the canceller, for nothing comes back.
+    #[cfg(test)]
+    pub(super) fn is_past(&self) -> bool {
+        self.share == 0.0
+    }
+
+    pub(super) const fn rests(&self) -> bool {
+        self.absent >= REST_AFTER
+    }
+
+    /// What goes to the speaker.
+    pub(super) fn render(&mut self, frame: &Frame) {
+        self.path.render(frame);
+        if !self.rests() {
+            self.canceller.render(frame);
+        }
+    }
+
+    /// Takes the echo out of 10 ms of the microphone: `frame` as it came, `bands` of it to be cleaned.
+    pub(super) fn capture(&mut self, frame: &Frame, bands: &mut Bands) {
+        self.path.capture(frame);
+        if self.path.is_absent() {
+            self.absent = self.absent.saturating_add(1);
+        } else {
+            if self.rests() {
+                self.wake();
+            }
+            self.absent = 0;
+        }
+        if self.rests() {
+            return;
+        }
+        let saturated = frame.iter().any(|sample| sample.abs() * FULL_SCALE >= SATURATED);
+        let bare = *bands;
+        self.canceller.capture(saturated, bands);
         self.choose(&bare, bands);
+    }
+
+    fn wake(&mut self) {
+        self.canceller = Canceller::new();
+        if let Some(delay) = self.delay_ms {
+            self.set_delay_ms(delay);
+        }
     }
 
     /// Goes over within a frame, past the canceller or back into it.
