@@ -27,7 +27,7 @@ impl Gain {
         let (from, step) = (self.now, (target - self.now) / FRAME_SAMPLES as f32);
         self.now = target;
         for (index, (sum, sample)) in sum.iter_mut().zip(sound).enumerate() {
-            *sum += sample * step.mul_add(index as f32, from);
+            *sum += sample * (from + step * index as f32);
         }
     }
 }
@@ -39,7 +39,7 @@ pub fn limit(frame: &mut Frame) {
         let size = sample.abs();
         if size > KNEE {
             let over = (size - KNEE) / (1.0 - KNEE);
-            *sample = sample.signum() * (1.0 - KNEE).mul_add(over / (1.0 + over), KNEE);
+            *sample = sample.signum() * (KNEE + (1.0 - KNEE) * over / (1.0 + over));
         } else if size.is_nan() {
             *sample = 0.0;
         }

@@ -6,10 +6,11 @@
 
 mod echo;
 mod echo_path;
+mod high_pass;
 
 use echo::EchoStage;
+use high_pass::HighPass;
 use sonora::config::{AdaptiveDigital, GainController2, MaxProcessingRate, Pipeline};
-use sonora::high_pass_filter::HighPassFilter;
 use sonora::three_band_filter_bank::{NUM_BANDS as BANDS, ThreeBandFilterBank};
 use sonora::{AudioProcessing, Config, StreamConfig};
 use sonora_ns::config::{NsConfig, SuppressionLevel};
@@ -58,9 +59,7 @@ impl Default for VoiceSettings {
 /// With everything off the sound passes through untouched and undelayed. A change of settings fades: the frame after
 /// [`VoiceProcessor::set`] leads out of the old ones; after 10 ms of silence the sound is back with the new.
 pub struct VoiceProcessor {
-    high_pass: HighPassFilter,
-    /// The one channel that the filter takes.
-    channels: Vec<Vec<f32>>,
+    high_pass: HighPass,
     split: ThreeBandFilterBank,
     echo: Option<EchoStage>,
     noise: Option<NoiseSuppressor>,
@@ -75,8 +74,7 @@ impl VoiceProcessor {
     /// A processor that has heard nothing yet.
     pub fn new(settings: VoiceSettings) -> Self {
         Self {
-            high_pass: HighPassFilter::new(SAMPLE_RATE as i32, 1),
-            channels: vec![vec![0.0; FRAME_SAMPLES]; 1],
+            high_pass: HighPass::new(),
             split: ThreeBandFilterBank::new(),
             echo: settings.echo.then(EchoStage::new),
             noise: settings.noise.then(noise_stage),
@@ -137,11 +135,8 @@ impl VoiceProcessor {
 
     fn clean(&mut self, frame: &mut Frame) {
         let bare = *frame;
-        if let [channel] = self.channels.as_mut_slice() {
-            channel.iter_mut().zip(&*frame).for_each(|(to, from)| *to = from * FULL_SCALE);
-        }
-        self.high_pass.process_channels(&mut self.channels);
-        frame.iter_mut().zip(self.channels.iter().flatten()).for_each(|(to, from)| *to = *from);
+        frame.iter_mut().for_each(|sample| *sample *= FULL_SCALE);
+        self.high_pass.process(frame);
         if self.echo.is_some() || self.noise.is_some() {
             let mut bands = [[0.0; FRAME_SAMPLES / BANDS]; BANDS];
             self.split.analysis(frame, &mut bands);

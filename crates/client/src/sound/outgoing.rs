@@ -150,7 +150,7 @@ impl Outgoing {
         }
         let mut sound = *frame;
         for (index, sample) in sound.iter_mut().enumerate() {
-            *sample *= step.mul_add(index as f32, from);
+            *sample *= from + step * index as f32;
         }
         sound
     }

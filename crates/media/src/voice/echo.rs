@@ -161,7 +161,7 @@ impl EchoStage {
         for (band, bare) in bands.iter_mut().zip(bare) {
             let step = (to - from) / band.len() as f32;
             for (index, (sample, bare)) in band.iter_mut().zip(bare).enumerate() {
-                *sample = bare + (*sample - bare) * step.mul_add(index as f32, from);
+                *sample = bare + (*sample - bare) * (from + step * index as f32);
             }
         }
     }
