@@ -79,6 +79,7 @@ fn speak(call: &Call, seconds: u32) {
         for sender in &senders {
             sender.send(OutgoingAudio {
                 timestamp: number * 960,
+                captured: Instant::now(),
                 marker: false,
                 payload: vec![7; 80].into(),
             });

@@ -25,6 +25,8 @@ pub const MAX_AUDIO_PAYLOAD: usize = 1_150;
 pub struct OutgoingAudio {
     /// Of its first sample, at 48 kHz. Only differences count; gaps in the sound are gaps in it.
     pub timestamp: u32,
+    /// When its first sample was spoken, as well as is known: by it the other side brings lips and voice together.
+    pub captured: Instant,
     /// The first packet after silence (RFC 7587, section 4.1: the marker bit of a talk spurt).
     pub marker: bool,
     /// One Opus packet.
@@ -123,7 +125,12 @@ mod tests {
     fn audio_that_may_not_go_out_is_counted() {
         let counters = Arc::new(Counters::new(Instant::now()));
         let (sender, mut receiver) = AudioSender::new(Arc::clone(&counters));
-        let audio = |length| OutgoingAudio { timestamp: 0, marker: false, payload: vec![1; length].into() };
+        let audio = |length| OutgoingAudio {
+            timestamp: 0,
+            captured: Instant::now(),
+            marker: false,
+            payload: vec![1; length].into(),
+        };
         sender.send(audio(10));
         assert_eq!(counters.drops.snapshot().of(Dropped::AudioNotSent), 1);
         counters.admitted.store(true, Ordering::Release);

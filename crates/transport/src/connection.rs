@@ -8,16 +8,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::BytesMut;
 use carillon_call::Role;
+use carillon_media::video::VideoCodec;
 use carillon_wire::Bytes32;
 use carillon_wire::payload::{Description, SdpKind};
 use rtc::crypto::RTCCryptoProvider as _;
 use rtc::data_channel::RTCDataChannelInit;
-use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::shared::error::Error;
 use tokio::sync::mpsc;
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
-use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceCandidateInit,
@@ -26,16 +25,18 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::RtpSender;
 
-use crate::audio::{AudioReceiver, OutgoingAudio};
 use crate::candidate::{Candidate, Kind};
 use crate::config::PeerConfig;
 use crate::counters::Counters;
+use crate::engine::ORIENTATION;
 use crate::guard::Guard;
 use crate::interfaces::BindTo;
+use crate::outgoing::{Outgoing, Stream};
+use crate::peer::Shared;
 use crate::sockets::{Sockets, Tasks};
 use crate::stats::Path;
 use crate::witness::{Seen, Witness};
-use crate::{chain, engine, sdp};
+use crate::{chain, engine, outgoing, sdp};
 
 /// The one data channel, agreed beforehand (RFC 8831, section 6.4), so that opening it takes no message.
 const CHANNEL: u16 = 0;
@@ -119,6 +120,7 @@ pub(crate) struct Connection {
     generation: Arc<AtomicU32>,
     /// The caller's tracks are there from the start, the callee's once it knows the offer.
     audio_sender: Option<Arc<dyn RtpSender>>,
+    video_sender: Option<Arc<dyn RtpSender>>,
     tasks: Arc<Tasks>,
     config: PeerConfig,
 }
@@ -134,9 +136,9 @@ impl Connection {
     /// When the stack refuses, for example because no socket could be bound.
     pub(crate) async fn open(
         config: &PeerConfig,
-        counters: &Arc<Counters>,
-        received: &AudioReceiver,
+        shared: &Shared,
     ) -> Result<(Self, mpsc::UnboundedReceiver<FromStack>, Seen), ConnectionError> {
+        let counters = &shared.counters;
         let (witness, seen) = Witness::new().map_err(|error| Error::Crypto(error.to_string()))?;
         let [audio_source, audio_repair, video_source, video_repair] = sources(&witness)?;
         counters.repair.source.store(audio_source, Ordering::Relaxed);
@@ -150,7 +152,7 @@ impl Connection {
             .with_configuration(engine::configuration(config))
             .with_media_engine(engine::media()?)
             .with_setting_engine(engine::settings(config, Arc::clone(&witness) as _))
-            .with_interceptor_registry(chain::build(counters, received))
+            .with_interceptor_registry(chain::build(counters, &shared.received, &shared.video))
             .with_runtime(Arc::new(Sockets::new(Arc::clone(&guard), Arc::clone(&tasks))))
             .with_handler(Arc::new(callbacks))
             .with_udp_addrs(vec![BindTo(config.interfaces)])
@@ -165,14 +167,14 @@ impl Connection {
         let audio = local(RtpCodecKind::Audio, audio_source, audio_repair);
         let video = local(RtpCodecKind::Video, video_source, video_repair);
         let init = RTCDataChannelInit { negotiated: Some(CHANNEL), ..Default::default() };
-        let audio_sender = match config.role {
+        let (audio_sender, video_sender) = match config.role {
             Role::Caller => {
-                let sender = stack.add_track(Arc::clone(&audio.track) as _).await?;
-                stack.add_track(Arc::clone(&video.track) as _).await?;
+                let audio = stack.add_track(Arc::clone(&audio.track) as _).await?;
+                let video = stack.add_track(Arc::clone(&video.track) as _).await?;
                 offer_all_codecs(&stack).await?;
-                Some(sender)
+                (Some(audio), Some(video))
             }
-            Role::Callee => None,
+            Role::Callee => (None, None),
         };
         let data = stack.create_data_channel("control", Some(init)).await?;
         tasks.keep(tokio::spawn(read_data(Arc::clone(&data), sender)).abort_handle());
@@ -186,6 +188,7 @@ impl Connection {
             counters: Arc::clone(counters),
             generation,
             audio_sender,
+            video_sender,
             tasks,
             config: config.clone(),
         };
@@ -236,7 +239,7 @@ impl Connection {
                 self.stack.set_remote_description(RTCSessionDescription::offer(accepted)?).await?;
                 if self.audio_sender.is_none() {
                     self.audio_sender = Some(self.stack.add_track(Arc::clone(&self.audio.track) as _).await?);
-                    self.stack.add_track(Arc::clone(&self.video.track) as _).await?;
+                    self.video_sender = Some(self.stack.add_track(Arc::clone(&self.video.track) as _).await?);
                 }
                 let answer = self.stack.create_answer(None).await?;
                 let description = sdp::describe(&answer.sdp, (self.audio.source, self.audio.repair))?;
@@ -278,11 +281,10 @@ impl Connection {
         Some(Path { local: kind(local), remote: kind(remote) })
     }
 
-    /// Starts the task that sends audio. It has nothing else to do: no candidate and no description delays it.
-    pub(crate) async fn send_audio(
-        &self,
-        mut outgoing: mpsc::Receiver<OutgoingAudio>,
-    ) -> Result<(), ConnectionError> {
+    /// Starts the tasks that send sound and pictures. They have nothing else to do: no candidate and no description delays
+    /// them.
+    pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<(), ConnectionError> {
+        let Outgoing { audio, video } = outgoing;
         let sender = self.audio_sender.as_ref().ok_or(ConnectionError::Order)?;
         let parameters = sender.get_parameters().await?.rtp_parameters;
         let codec = parameters
@@ -290,38 +292,39 @@ impl Connection {
             .iter()
             .find(|codec| codec.rtp_codec.mime_type.eq_ignore_ascii_case("audio/opus"));
         let payload_type = codec.ok_or(ConnectionError::Order)?.payload_type;
-        let (track, ssrc) = (Arc::clone(&self.audio.track), self.audio.source);
+        let stream = self.stream(&self.audio, payload_type)?;
         let counters = Arc::clone(&self.counters);
+        self.tasks.keep(tokio::spawn(outgoing::audio(stream, audio, counters)).abort_handle());
+
+        // A browser may refuse pictures; then there is nowhere to send them.
+        let Some(sender) = self.video_sender.as_ref() else { return Ok(()) };
+        let parameters = sender.get_parameters().await?.rtp_parameters;
+        let agreed = parameters.codecs.iter().find_map(|codec| {
+            let codec_of = |mime: &str| match mime {
+                "video/h264" => Some(VideoCodec::H264),
+                "video/vp8" => Some(VideoCodec::Vp8),
+                _ => None,
+            };
+            Some((codec_of(&codec.rtp_codec.mime_type.to_ascii_lowercase())?, codec.payload_type))
+        });
+        let Some((codec, payload_type)) = agreed else { return Ok(()) };
+        self.counters.video.agreed(codec);
+        let orientation = parameters.header_extensions.iter().find(|extension| extension.uri == ORIENTATION);
+        let orientation = orientation.and_then(|extension| u8::try_from(extension.id).ok());
+        let stream = self.stream(&self.video, payload_type)?;
+        let counters = Arc::clone(&self.counters);
+        let sends = outgoing::video(stream, orientation, video, counters);
+        self.tasks.keep(tokio::spawn(sends).abort_handle());
+        let asks =
+            outgoing::keyframes(Arc::clone(&self.video.track), self.video.source, Arc::clone(&self.counters));
+        self.tasks.keep(tokio::spawn(asks).abort_handle());
+        Ok(())
+    }
+
+    fn stream(&self, local: &Local, payload_type: u8) -> Result<Stream, ConnectionError> {
         let mut random = [0; 6];
         self.witness.random().fill(&mut random).map_err(|error| Error::Crypto(error.to_string()))?;
-        // Both start at random (RFC 3550, section 5.1); the sequence low enough not to go round in the first packets
-        // (RFC 3711, section 3.3.1).
-        let [high, low, time @ ..] = random;
-        let mut sequence_number = u16::from_be_bytes([high & 0x7F, low]);
-        let start = u32::from_be_bytes(time);
-        let task = async move {
-            while let Some(OutgoingAudio { timestamp, marker, payload }) = outgoing.recv().await {
-                if !counters.is_admitted() {
-                    continue;
-                }
-                let timestamp = timestamp.wrapping_add(start);
-                let header = rtp::Header {
-                    version: 2,
-                    marker,
-                    payload_type,
-                    sequence_number,
-                    timestamp,
-                    ssrc,
-                    ..Default::default()
-                };
-                sequence_number = sequence_number.wrapping_add(1);
-                if track.write_rtp(rtp::Packet { header, payload }).await.is_err() {
-                    break;
-                }
-            }
-        };
-        self.tasks.keep(tokio::spawn(task).abort_handle());
-        Ok(())
+        Ok(Stream::new(Arc::clone(&local.track), local.source, payload_type, random))
     }
 
     pub(crate) async fn send_data(&self, message: &str) -> Result<(), ConnectionError> {

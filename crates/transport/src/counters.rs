@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::chain::clock::Clock;
 use crate::drops::{Dropped, Drops};
+use crate::video::VideoState;
 
 /// Shared by everything that belongs to one connection.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Counters {
     /// What the other side can receive at most; 0: it has not said.
     pub(crate) limit: AtomicU32,
     pub(crate) repair: AudioRepair,
+    pub(crate) video: VideoState,
+    pub(crate) clock: Clock,
 }
 
 /// The retransmission stream of our audio (RFC 4588). The stack knows such streams for video alone, so it is described
@@ -103,6 +107,8 @@ impl Counters {
             audio: Mutex::default(),
             limit: AtomicU32::new(0),
             repair: AudioRepair::default(),
+            video: VideoState::new(),
+            clock: Clock::new(start),
         }
     }
 

@@ -26,10 +26,10 @@ pub enum Dropped {
     TooFast,
     /// It had come before, by itself or when asked for again.
     Duplicate,
-    /// The audio thread did not take packets out in time.
+    /// The thread that plays or decodes did not take packets out in time.
     QueueFull,
-    /// Video, which nobody takes.
-    UnwantedVideo,
+    /// More packets of pictures than any call sends.
+    TooMuchVideo,
     /// RTCP about, or from, a source that is none of this connection's.
     UnknownReport,
     /// A message on the data channel that is no payload, too long, or one of too many.
@@ -47,6 +47,8 @@ pub enum Dropped {
     StaleCandidate,
     /// Own audio that may not go out yet, or any longer.
     AudioNotSent,
+    /// An own frame that may not go out yet, or any longer, or that found no room.
+    VideoNotSent,
     /// A datagram that the system refused to send.
     NotSendable,
     /// A datagram for somebody else than a relay, where nobody else may learn an address of this machine.
@@ -54,7 +56,7 @@ pub enum Dropped {
 }
 
 /// Every reason, in the order of the discriminants.
-pub const REASONS: [Dropped; 22] = [
+pub const REASONS: [Dropped; 23] = [
     Dropped::Malformed,
     Dropped::Stranger,
     Dropped::Flood,
@@ -66,7 +68,7 @@ pub const REASONS: [Dropped; 22] = [
     Dropped::TooFast,
     Dropped::Duplicate,
     Dropped::QueueFull,
-    Dropped::UnwantedVideo,
+    Dropped::TooMuchVideo,
     Dropped::UnknownReport,
     Dropped::BadMessage,
     Dropped::BadDescription,
@@ -75,6 +77,7 @@ pub const REASONS: [Dropped; 22] = [
     Dropped::UnusableCandidate,
     Dropped::StaleCandidate,
     Dropped::AudioNotSent,
+    Dropped::VideoNotSent,
     Dropped::NotSendable,
     Dropped::NotRelayed,
 ];

@@ -27,6 +27,9 @@ const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-
 /// RFC 8843, section 15.
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
+/// The turn of a picture: 3GPP TS 26.114, section 7.4.5.
+pub(crate) const ORIENTATION: &str = "urn:3gpp:video-orientation";
+
 /// Opus as the call sends it: RFC 7587, section 6.1.
 const OPUS: (&str, &str) = ("audio/opus", "minptime=10;useinbandfec=1;usedtx=1");
 
@@ -55,9 +58,12 @@ pub(crate) fn media() -> Result<MediaEngine, Error> {
             engine.register_codec(codec, kind)?;
         }
     }
-    for (uri, kind) in
-        [(MID, RtpCodecKind::Audio), (MID, RtpCodecKind::Video), (TRANSPORT_CC, RtpCodecKind::Video)]
-    {
+    for (uri, kind) in [
+        (MID, RtpCodecKind::Audio),
+        (MID, RtpCodecKind::Video),
+        (TRANSPORT_CC, RtpCodecKind::Video),
+        (ORIENTATION, RtpCodecKind::Video),
+    ] {
         let extension = RTCRtpHeaderExtensionCapability { uri: uri.to_owned() };
         engine.register_header_extension(extension, kind, None)?;
     }

@@ -11,8 +11,10 @@ use tokio::sync::mpsc;
 use crate::audio::{AudioReceiver, AudioSender};
 use crate::config::PeerConfig;
 use crate::counters::Counters;
+use crate::outgoing::Outgoing;
 use crate::stats::{Path, Stats};
 use crate::task::{self, Task};
+use crate::video::{VideoReceiver, VideoSender};
 
 /// What a connection tells.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub(crate) type Events = Arc<dyn Fn(Event) + Send + Sync>;
 pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) received: AudioReceiver,
+    pub(crate) video: VideoReceiver,
     found: Mutex<Found>,
 }
 
@@ -57,6 +60,7 @@ impl Shared {
 pub struct Peer {
     commands: mpsc::UnboundedSender<PeerCommand>,
     audio: AudioSender,
+    video: VideoSender,
     shared: Arc<Shared>,
 }
 
@@ -76,12 +80,15 @@ impl Peer {
         let counters = Arc::new(Counters::new(Instant::now()));
         let received = AudioReceiver::new();
         let found = Mutex::default();
-        let shared = Arc::new(Shared { counters: Arc::clone(&counters), received, found });
+        let video = VideoReceiver::new(Arc::clone(&counters));
+        let shared = Arc::new(Shared { counters: Arc::clone(&counters), received, video, found });
         let (commands, receiver) = mpsc::unbounded_channel();
-        let (audio, outgoing) = AudioSender::new(counters);
+        let (audio, outgoing_audio) = AudioSender::new(Arc::clone(&counters));
+        let (video, outgoing_video) = VideoSender::new(counters);
+        let outgoing = Outgoing { audio: outgoing_audio, video: outgoing_video };
         let task = Task::new(config, Arc::clone(&shared), Arc::new(events));
         tokio::spawn(task::run(task, receiver, outgoing));
-        Self { commands, audio, shared }
+        Self { commands, audio, video, shared }
     }
 
     /// Does what the machine asks. [`PeerCommand::Create`] is what [`Peer::open`] has done. After
@@ -101,6 +108,16 @@ impl Peer {
     /// Gives the other side's audio.
     pub fn received(&self) -> AudioReceiver {
         self.shared.received.clone()
+    }
+
+    /// Takes pictures for the other side.
+    pub fn video(&self) -> VideoSender {
+        self.video.clone()
+    }
+
+    /// Gives the other side's pictures.
+    pub fn received_video(&self) -> VideoReceiver {
+        self.shared.video.clone()
     }
 
     /// How things stand.

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::candidate::Kind;
+use crate::chain::clock::{Medium, SenderClock};
 use crate::counters::Counters;
 use crate::drops::{DropCounts, Dropped};
 
@@ -28,6 +29,8 @@ pub struct Stats {
     pub sent: SentStats,
     /// Its audio, as it comes.
     pub received: ReceivedStats,
+    /// Pictures, both ways.
+    pub video: VideoStats,
     /// What the other side can receive at most, in bits per second; `None`: it has not said.
     pub limit: Option<u32>,
     /// The path in use.
@@ -36,6 +39,35 @@ pub struct Stats {
     pub srtp: Option<String>,
     /// What was thrown away.
     pub dropped: DropCounts,
+}
+
+/// Pictures. What the other side says about its own clock is here too, for sound and for pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct VideoStats {
+    /// Frames that left.
+    pub frames_out: u64,
+    /// Packets in them, retransmissions not counted, and their bytes of payload.
+    pub packets_out: u64,
+    /// See above.
+    pub bytes_out: u64,
+    /// Frames that waited too long and were not sent.
+    pub frames_dropped: u64,
+    /// Share of packets lost on the way out between the last two reports, before repair, 0 to 1.
+    pub fraction_lost: f32,
+    /// How often the other side asked for a keyframe.
+    pub keyframes_asked_there: u64,
+    /// Packets that came, those that were asked for again among them, and their bytes of payload.
+    pub packets_in: u64,
+    /// See above.
+    pub bytes_in: u64,
+    /// Packets that came when asked for again.
+    pub repaired: u64,
+    /// How often we asked for a keyframe.
+    pub keyframes_asked_here: u64,
+    /// What the other side's clock says of its sound.
+    pub audio_clock: Option<SenderClock>,
+    /// What it says of its pictures.
+    pub video_clock: Option<SenderClock>,
 }
 
 /// The two ends of the path in use.
@@ -132,10 +164,32 @@ impl Counters {
                 duplicates: audio.duplicates,
                 jitter: at_48_khz(audio.jitter),
             },
+            video: self.video_snapshot(),
             limit: (limit > 0).then_some(limit),
             path: None,
             srtp: None,
             dropped,
+        }
+    }
+}
+
+impl Counters {
+    fn video_snapshot(&self) -> VideoStats {
+        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let counts = &self.video.counts;
+        VideoStats {
+            frames_out: load(&counts.frames_out),
+            packets_out: load(&counts.packets_out),
+            bytes_out: load(&counts.bytes_out),
+            frames_dropped: load(&counts.frames_dropped),
+            fraction_lost: f32::from(counts.fraction_lost.load(Ordering::Relaxed)) / 256.0,
+            keyframes_asked_there: load(&counts.keyframes_asked_there),
+            packets_in: load(&counts.packets_in),
+            bytes_in: load(&counts.bytes_in),
+            repaired: load(&counts.repaired),
+            keyframes_asked_here: load(&counts.keyframes_asked_here),
+            audio_clock: self.clock.heard(Medium::Audio),
+            video_clock: self.clock.heard(Medium::Video),
         }
     }
 }

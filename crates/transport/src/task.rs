@@ -12,13 +12,13 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState};
 
-use crate::audio::OutgoingAudio;
 use crate::bucket::Bucket;
 use crate::candidate::{Candidate, CandidateError, Kind, MAX_CANDIDATES};
 use crate::config::PeerConfig;
 use crate::connection::{Connection, ConnectionError, FromStack};
 use crate::drops::Dropped;
 use crate::message;
+use crate::outgoing::Outgoing;
 use crate::peer::{Event, Events, Shared};
 
 /// How often the silence on the path is looked at.
@@ -110,10 +110,10 @@ impl Task {
 pub(crate) async fn run(
     mut task: Task,
     mut commands: mpsc::UnboundedReceiver<PeerCommand>,
-    outgoing: mpsc::Receiver<OutgoingAudio>,
+    outgoing: Outgoing,
 ) {
     task.config.ice_servers.known(task.config.timings.servers).await;
-    let opened = Connection::open(&task.config, &task.shared.counters, &task.shared.received).await;
+    let opened = Connection::open(&task.config, &task.shared).await;
     match opened {
         Ok((mut connection, mut from_stack, mut seen)) => {
             let mut outgoing = Some(outgoing);
@@ -142,7 +142,7 @@ async fn live(
     commands: &mut mpsc::UnboundedReceiver<PeerCommand>,
     from_stack: &mut mpsc::UnboundedReceiver<FromStack>,
     seen: &mut mpsc::UnboundedReceiver<Bytes32>,
-    outgoing: &mut Option<mpsc::Receiver<OutgoingAudio>>,
+    outgoing: &mut Option<Outgoing>,
 ) -> Go {
     if task.config.role == Role::Caller {
         let description = connection.offer(0).await?;
@@ -307,7 +307,7 @@ impl Task {
         &mut self,
         connection: &Connection,
         said: FromStack,
-        outgoing: &mut Option<mpsc::Receiver<OutgoingAudio>>,
+        outgoing: &mut Option<Outgoing>,
     ) -> Go {
         match said {
             FromStack::Candidate { generation, line } => self.found(generation, &line),
@@ -340,11 +340,7 @@ impl Task {
     }
 
     /// Compares the certificate that DTLS let through with the sealed one. Media passes from here on, not before.
-    async fn compare(
-        &mut self,
-        connection: &Connection,
-        outgoing: &mut Option<mpsc::Receiver<OutgoingAudio>>,
-    ) -> Go {
+    async fn compare(&mut self, connection: &Connection, outgoing: &mut Option<Outgoing>) -> Go {
         let Some(fingerprint) = connection.fingerprint().await else { return Ok(()) };
         self.dtls_up = true;
         self.shared.set_srtp(connection.srtp_profile().await);
@@ -353,7 +349,7 @@ impl Task {
             return Ok(());
         }
         if let Some(outgoing) = outgoing.take() {
-            connection.send_audio(outgoing).await?;
+            connection.send(outgoing).await?;
         }
         self.shared.counters.admitted.store(true, Ordering::Release);
         for transport in std::mem::take(&mut self.held) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use carillon_media::opus::{Encoder, EncoderSettings, MAX_PACKET_BYTES};
-use carillon_media::{FRAME_SAMPLES, Frame};
+use carillon_media::{FRAME_SAMPLES, Frame, SAMPLE_RATE};
 
 use crate::peer::OutgoingAudio;
 
@@ -98,7 +98,11 @@ impl Outgoing {
         let marker = self.silent && !encoded.may_be_left_out;
         let may_be_left_out = self.silent && encoded.may_be_left_out;
         self.silent = encoded.may_be_left_out;
-        let audio = OutgoingAudio { timestamp, marker, payload };
+        // `due` is when the sound that follows this frame is captured.
+        let samples = begins.wrapping_add(FRAME_SAMPLES as u32).wrapping_sub(timestamp);
+        let since = Duration::from_micros(u64::from(samples) * 1_000_000 / u64::from(SAMPLE_RATE));
+        let captured = self.due.unwrap_or(captured).checked_sub(since).unwrap_or(captured);
+        let audio = OutgoingAudio { timestamp, captured, marker, payload };
         Some(Piece { audio, samples: encoded.samples, may_be_left_out })
     }
 

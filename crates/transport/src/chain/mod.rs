@@ -1,4 +1,5 @@
-//! The interceptors of one connection: what each RTP and RTCP packet passes between SRTP and the audio thread.
+//! The interceptors of one connection: what each RTP and RTCP packet passes between SRTP and the threads that play
+//! and decode.
 //!
 //! | slot | what | leg |
 //! |---|---|---|
@@ -9,8 +10,8 @@
 //! | 6,500 | [`retransmission`]: unwraps RTX | in |
 //! | 7,000 | [`nack`]: asks for what is missing, in time with the round trip | both |
 //! | 8,000 | transport-wide feedback, for video | both |
-//! | 11,000 | sender reports | out |
-//! | 14,000 | [`inbound`]: hands audio to the audio thread | in |
+//! | 11,000 | [`clock`]: sender reports | out |
+//! | 14,000 | [`inbound`]: hands sound and pictures to the threads that play and decode | in |
 //!
 //! Inbound packets pass from the top of the table to its end, outbound ones the other way.
 
@@ -18,15 +19,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carillon_media::video::VideoCodec;
 use rtc::interceptor::{
-    ReceiverReportBuilder, Registry, SenderReportBuilder, Slot, StreamInfo, TaggedPacket,
-    TwccReceiverBuilder, TwccSenderBuilder,
+    ReceiverReportBuilder, Registry, Slot, StreamInfo, TaggedPacket, TwccReceiverBuilder, TwccSenderBuilder,
 };
 
 use crate::audio::AudioReceiver;
 use crate::counters::Counters;
+use crate::video::VideoReceiver;
 
 pub(crate) mod answers;
+pub(crate) mod clock;
 pub(crate) mod inbound;
 pub(crate) mod nack;
 pub(crate) mod reports;
@@ -39,7 +42,7 @@ mod tests;
 const REPORTS: Duration = Duration::from_millis(500);
 
 /// The chain in the order of the table above.
-pub(crate) fn build(counters: &Arc<Counters>, received: &AudioReceiver) -> Registry {
+pub(crate) fn build(counters: &Arc<Counters>, audio: &AudioReceiver, video: &VideoReceiver) -> Registry {
     Registry::new()
         .with(Slot::from(600), reports::Reports::new(Arc::clone(counters)))
         .with(Slot::TwccSender, TwccSenderBuilder::new().build())
@@ -48,8 +51,8 @@ pub(crate) fn build(counters: &Arc<Counters>, received: &AudioReceiver) -> Regis
         .with(Slot::from(6_500), retransmission::Unwrap::default())
         .with(Slot::NackGenerator, nack::Requests::new(Arc::clone(counters)))
         .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
-        .with(Slot::SenderReport, SenderReportBuilder::new().with_interval(REPORTS).build())
-        .with(Slot::from(14_000), inbound::Inbound::new(Arc::clone(counters), received.clone()))
+        .with(Slot::SenderReport, clock::SenderReports::new(Arc::clone(counters), REPORTS))
+        .with(Slot::from(14_000), inbound::Inbound::new(Arc::clone(counters), audio.clone(), video.clone()))
 }
 
 /// Whether generic NACK was agreed for a stream (RFC 4585, section 4.2).
@@ -59,6 +62,14 @@ fn has_nack(info: &StreamInfo) -> bool {
 
 fn is_audio(info: &StreamInfo) -> bool {
     info.mime_type.eq_ignore_ascii_case("audio/opus")
+}
+
+fn video_codec(info: &StreamInfo) -> Option<VideoCodec> {
+    match info.mime_type.to_ascii_lowercase().as_str() {
+        "video/h264" => Some(VideoCodec::H264),
+        "video/vp8" => Some(VideoCodec::Vp8),
+        _ => None,
+    }
 }
 
 /// How far `sequence` is ahead of `of`, in the arithmetic of RFC 1982; negative when it is behind.

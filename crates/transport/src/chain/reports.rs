@@ -5,9 +5,12 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
@@ -19,7 +22,8 @@ use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 
 use super::answers::with_repair;
-use super::{Passing, ahead, is_audio};
+use super::clock::{Medium, SenderClock};
+use super::{Passing, ahead, is_audio, video_codec};
 use crate::bucket::Bucket;
 use crate::counters::{Counters, RemoteReport};
 use crate::drops::Dropped;
@@ -40,6 +44,7 @@ pub(crate) struct Reports {
     local: HashMap<u32, Local>,
     remote: HashSet<u32>,
     remote_audio: Option<(u32, Arrivals)>,
+    remote_video: HashSet<u32>,
     /// The middle of the NTP time of each sender report (RFC 3550: LSR), and when it went out.
     sent: VecDeque<(u32, Instant)>,
     /// The latest of our audio packets that were asked for again.
@@ -95,6 +100,7 @@ impl Reports {
             local: HashMap::new(),
             remote: HashSet::new(),
             remote_audio: None,
+            remote_video: HashSet::new(),
             sent: VecDeque::new(),
             lost: None,
             requests: Bucket::new(REQUESTS.0, REQUESTS.1),
@@ -153,6 +159,7 @@ impl Reports {
         if let Some(report) = any.downcast_ref::<ReceiverReport>() {
             report.reports.iter().for_each(|block| self.reported(block, now));
         } else if let Some(report) = any.downcast_ref::<SenderReport>() {
+            self.told(report);
             let ours = |block: &&ReceptionReport| self.local.contains_key(&block.ssrc);
             let blocks: Vec<_> = report.reports.iter().filter(ours).cloned().collect();
             blocks.iter().for_each(|block| self.reported(block, now));
@@ -160,7 +167,24 @@ impl Reports {
             && self.local.get(&request.media_ssrc).is_some_and(|local| local.audio)
         {
             self.asked(request);
+        } else if any.is::<PictureLossIndication>() || any.is::<FullIntraRequest>() {
+            // Whichever source it names is ours: see `is_ours`.
+            Counters::add(&self.counters.video.counts.keyframes_asked_there, 1);
+            self.counters.video.ask_for_keyframe();
         }
+    }
+
+    /// When the other side's streams were taken.
+    fn told(&self, report: &SenderReport) {
+        let medium = if self.remote_audio.as_ref().is_some_and(|(source, _)| *source == report.ssrc) {
+            Medium::Audio
+        } else if self.remote_video.contains(&report.ssrc) {
+            Medium::Video
+        } else {
+            return;
+        };
+        let clock = SenderClock { ntp: report.ntp_time, timestamp: report.rtp_time };
+        self.counters.clock.hear(medium, clock);
     }
 
     fn reported(&mut self, block: &ReceptionReport, now: Instant) {
@@ -174,6 +198,8 @@ impl Reports {
                 jitter: block.jitter,
                 at: now,
             });
+        } else {
+            self.counters.video.counts.fraction_lost.store(block.fraction_lost, Ordering::Relaxed);
         }
     }
 
@@ -301,6 +327,9 @@ impl Interceptor for Reports {
     fn bind_remote_stream(&mut self, info: &StreamInfo) {
         self.remote.insert(info.ssrc);
         self.remote.extend(info.ssrc_rtx);
+        if video_codec(info).is_some() {
+            self.remote_video.insert(info.ssrc);
+        }
         let known = self.remote_audio.as_ref().is_some_and(|(source, _)| *source == info.ssrc);
         // A repair stream is bound with the codec that it repairs, and without a repair of its own.
         if is_audio(info) && !known && (info.ssrc_rtx.is_some() || self.remote_audio.is_none()) {
@@ -310,5 +339,6 @@ impl Interceptor for Reports {
 
     fn unbind_remote_stream(&mut self, info: &StreamInfo) {
         self.remote.remove(&info.ssrc);
+        self.remote_video.remove(&info.ssrc);
     }
 }

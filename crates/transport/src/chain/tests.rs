@@ -15,9 +15,11 @@ use rtc::sansio::Protocol as _;
 use rtc::shared::TransportContext;
 
 use super::build;
+use super::clock::Medium;
 use crate::audio::AudioReceiver;
 use crate::counters::Counters;
 use crate::drops::Dropped;
+use crate::video::VideoReceiver;
 
 const OURS: (u32, u32) = (1, 2);
 const THEIRS: (u32, u32) = (3, 4);
@@ -56,7 +58,8 @@ impl World {
         let counters = Arc::new(Counters::new(now));
         counters.admitted.store(true, Ordering::Relaxed);
         let received = AudioReceiver::new();
-        let mut chain: Box<dyn Interceptor> = Box::new(build(&counters, &received).build());
+        let mut chain: Box<dyn Interceptor> =
+            Box::new(build(&counters, &received, &VideoReceiver::new(Arc::clone(&counters))).build());
         chain.bind_local_stream(&stream(OURS, repaired));
         chain.bind_remote_stream(&stream(THEIRS, true));
         Self { chain, counters, received, now }
@@ -168,6 +171,7 @@ fn a_flood_of_requests_is_answered_in_bounds() {
 #[test]
 fn the_round_trip_is_read_off_receiver_reports() {
     let mut world = World::new(true);
+    world.counters.clock.taken(Medium::Audio, 0, world.counters.start);
     world.spoke(1);
     let sent = (0..40).find_map(|_| {
         world.wait(50);

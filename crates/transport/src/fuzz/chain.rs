@@ -15,6 +15,7 @@ use crate::audio::AudioReceiver;
 use crate::chain;
 use crate::counters::Counters;
 use crate::drops::Dropped;
+use crate::video::VideoReceiver;
 
 /// Sources as a call has them, close together so that a fuzzer finds them.
 const OUR_AUDIO: (u32, u32) = (1, 2);
@@ -104,7 +105,7 @@ pub fn chain(data: &[u8]) {
     counters.repair.repair.store(OUR_AUDIO.1, Ordering::Relaxed);
     counters.repair.payload_type.store(112, Ordering::Relaxed);
     let received = AudioReceiver::new();
-    let mut chain = chain::build(&counters, &received).build();
+    let mut chain = chain::build(&counters, &received, &VideoReceiver::new(Arc::clone(&counters))).build();
     chain.bind_local_stream(&stream("audio/opus", OUR_AUDIO, (111, 112), 48_000));
     chain.bind_remote_stream(&stream("audio/opus", THEIR_AUDIO, (111, 112), 48_000));
     chain.bind_remote_stream(&stream("video/H264", THEIR_VIDEO, (102, 103), 90_000));

@@ -1,7 +1,7 @@
 //! Speech packets: both ways, lost and repaired, and what is told of it.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use carillon_transport::{Dropped, OutgoingAudio};
@@ -80,7 +80,12 @@ async fn the_sender_learns_of_loss_its_bursts_and_the_round_trip_from_the_other_
 async fn no_audio_leaves_before_the_certificate_was_compared() {
     let pair = Pair::direct();
     let sender = pair.peer(Side::Caller).audio();
-    sender.send(OutgoingAudio { timestamp: 0, marker: true, payload: Bytes::from_static(b"too early") });
+    sender.send(OutgoingAudio {
+        timestamp: 0,
+        captured: Instant::now(),
+        marker: true,
+        payload: Bytes::from_static(b"too early"),
+    });
     assert_eq!(pair.stats(Side::Caller).dropped.of(Dropped::AudioNotSent), 1);
     let mut pair = pair;
     pair.connect().await;

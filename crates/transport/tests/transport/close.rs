@@ -1,5 +1,7 @@
 //! The end: it always comes.
 
+use std::time::Instant;
+
 use carillon_call::{PeerCommand, Role};
 use carillon_transport::{Dropped, Event, OutgoingAudio};
 
@@ -39,10 +41,20 @@ async fn no_media_leaves_or_is_delivered_from_close_on() {
     pair.connect().await;
     let sender = pair.peer(Side::Caller).audio();
     pair.peer(Side::Caller).handle(PeerCommand::Close);
-    sender.send(OutgoingAudio { timestamp: 0, marker: true, payload: vec![1; 40].into() });
+    sender.send(OutgoingAudio {
+        timestamp: 0,
+        captured: Instant::now(),
+        marker: true,
+        payload: vec![1; 40].into(),
+    });
     assert_eq!(pair.stats(Side::Caller).dropped.of(Dropped::AudioNotSent), 1);
     let late = pair.peer(Side::Callee).audio();
-    late.send(OutgoingAudio { timestamp: 0, marker: true, payload: vec![1; 40].into() });
+    late.send(OutgoingAudio {
+        timestamp: 0,
+        captured: Instant::now(),
+        marker: true,
+        payload: vec![1; 40].into(),
+    });
     eventually("the other end's audio has left", || pair.stats(Side::Callee).sent.packets == 1).await;
     pair.close().await;
 }

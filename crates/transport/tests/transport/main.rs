@@ -22,3 +22,5 @@ mod restart;
 mod security;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod video;

@@ -1,6 +1,6 @@
 //! Whose certificate counts.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use carillon_call::{PeerCommand, Role, Transport};
@@ -74,9 +74,19 @@ async fn a_man_in_the_middle_is_named_and_hears_and_says_nothing() {
         [(Side::Caller, his)],
         "the victim's machine learns of another certificate than the sealed one"
     );
-    audio.send(OutgoingAudio { timestamp: 0, marker: true, payload: Bytes::from_static(b"secret") });
+    audio.send(OutgoingAudio {
+        timestamp: 0,
+        captured: Instant::now(),
+        marker: true,
+        payload: Bytes::from_static(b"secret"),
+    });
     let from_middle = middle.peer.audio();
-    from_middle.send(OutgoingAudio { timestamp: 0, marker: true, payload: Bytes::from_static(b"forged") });
+    from_middle.send(OutgoingAudio {
+        timestamp: 0,
+        captured: Instant::now(),
+        marker: true,
+        payload: Bytes::from_static(b"forged"),
+    });
     middle.peer.handle(PeerCommand::SendData(Payload::MaxRate { bits_per_second: 1 }));
     let stats = victim.peer.stats();
     assert_eq!((stats.sent.packets, stats.dropped.of(Dropped::AudioNotSent)), (0, 1));

@@ -3,7 +3,7 @@
 pub(crate) mod line;
 pub(crate) mod villain;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use carillon_call::{PeerCommand, Role, Transport};
@@ -198,7 +198,12 @@ pub(crate) async fn speak(peer: &Peer, packets: std::ops::Range<u32>, every: Dur
             pace.tick().await;
         }
         let payload = Bytes::from(number.to_be_bytes().repeat(20));
-        sender.send(OutgoingAudio { timestamp: number * 960, marker: number == 0, payload });
+        sender.send(OutgoingAudio {
+            timestamp: number * 960,
+            captured: Instant::now(),
+            marker: number == 0,
+            payload,
+        });
     }
 }
 

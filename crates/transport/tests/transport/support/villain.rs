@@ -172,7 +172,12 @@ impl Villain {
         // The victim says whose certificate it saw a moment before it lets media pass.
         let audio = victim.peer.audio();
         eventually("media may pass", || {
-            audio.send(OutgoingAudio { timestamp: 0, marker: true, payload: vec![1; 20].into() });
+            audio.send(OutgoingAudio {
+                timestamp: 0,
+                captured: Instant::now(),
+                marker: true,
+                payload: vec![1; 20].into(),
+            });
             victim.peer.stats().sent.packets > 0
         })
         .await;
