@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 mod callback;
+pub mod camera;
 mod chirp;
 mod choice;
 mod clocked;

@@ -3,6 +3,10 @@
 //! Three planes, one after the other in one piece of memory: luma, then the two colour planes of half the width and
 //! half the height. Values are those of BT.601 in its limited range (16 to 235), as cameras and browsers have them.
 
+mod scale;
+
+pub use scale::Scaler;
+
 /// The longest side of a picture that anything here takes, in pixels.
 pub const MAX_SIDE: u32 = 4_096;
 

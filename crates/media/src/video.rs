@@ -1,5 +1,6 @@
 //! Moving pictures between two people.
 
+pub mod adaptation;
 pub mod assembly;
 pub mod h264;
 pub mod packets;
