@@ -35,6 +35,7 @@ use crate::socket::{Dial, Socket, SocketCommand, SocketConfig, SocketEvent};
 use crate::sound::{DeskStatus, Engine, News, SoundChange, SoundSettings};
 use crate::store::Store;
 use crate::trust::{Devices, TrustBook};
+use crate::video::VideoEngine;
 use acks::Acks;
 use ongoing::Ongoing;
 pub(crate) use upkeep::account;
@@ -133,6 +134,8 @@ pub(crate) struct Actor {
     /// None for a client that carries no sound.
     engine: Option<Engine>,
     from_sound: mpsc::UnboundedReceiver<News>,
+    /// None for a client that carries no pictures.
+    video: Option<VideoEngine>,
     /// What is to be heard for each call.
     tones: BTreeMap<CallId, Tone>,
     upkeep_at: Instant,
@@ -151,6 +154,7 @@ pub(crate) struct Start {
     pub(crate) replays: ReplayCache,
     pub(crate) engine: Option<Engine>,
     pub(crate) from_sound: mpsc::UnboundedReceiver<News>,
+    pub(crate) video: Option<VideoEngine>,
 }
 
 impl Actor {
@@ -177,6 +181,7 @@ impl Actor {
             from_work: mpsc::unbounded_channel(),
             engine: start.engine,
             from_sound: start.from_sound,
+            video: start.video,
             tones: BTreeMap::new(),
             upkeep_at: Instant::now() + upkeep::INTERVAL,
             renew_relays_at: None,
@@ -233,6 +238,10 @@ impl Actor {
         if let Some(mut engine) = self.engine.take() {
             // Devices take a moment to close; recordings are complete then.
             let _ = tokio::task::spawn_blocking(move || engine.close()).await;
+        }
+        if let Some(video) = self.video.take() {
+            // So may a camera.
+            let _ = tokio::task::spawn_blocking(move || drop(video)).await;
         }
         if let Some(socket) = self.socket.take() {
             // Whatever the line still says must not keep it from ending.

@@ -37,6 +37,7 @@ use crate::sound::{Engine, SoundSettings, SoundSetup};
 use crate::store::{Store, fact};
 use crate::tls::Roots;
 use crate::trust::TrustBook;
+use crate::video::{VideoEngine, VideoSetup};
 
 /// Events that a receiver may leave unread before it is told to ask for the whole state.
 const EVENT_BUFFER: usize = 256;
@@ -61,6 +62,8 @@ pub struct ClientConfig {
     pub peers: Arc<dyn PeerFactory>,
     /// Whether and how calls sound.
     pub sound: SoundSetup,
+    /// Whether and how calls have pictures.
+    pub video: VideoSetup,
     /// Whether calls hide this machine's address, from now on; see [`Client::set_hide_address`]. None: as it was set
     /// last.
     pub hide_address: Option<bool>,
@@ -79,6 +82,7 @@ impl ClientConfig {
             ca: None,
             peers: Arc::new(WebRtcPeers::new()),
             sound: SoundSetup::default(),
+            video: VideoSetup::default(),
             hide_address: None,
             calendar: Calendar::default(),
         }
@@ -234,7 +238,12 @@ impl Client {
                 Some(Engine::new(kept_sound.unwrap_or_default().with(change)?, source, news))
             }
         };
-        let start = Start { signed_in: signed_in.clone(), account, settings, replays, engine, from_sound };
+        let video = match config.video {
+            VideoSetup::Off => None,
+            VideoSetup::On { camera, screen } => Some(VideoEngine::new(&camera, screen)?),
+        };
+        let start =
+            Start { signed_in: signed_in.clone(), account, settings, replays, engine, from_sound, video };
         Actor::start(Arc::clone(&shared), receiver, start);
         let inner = Inner {
             shared,

@@ -32,6 +32,7 @@ mod sound;
 mod store;
 mod tls;
 mod trust;
+mod video;
 
 pub use address::ServerAddress;
 pub use carillon_devices::{CHIRP_EVERY, chirp};
@@ -48,3 +49,4 @@ pub use quality::{Quality, Reason, Word};
 pub use sound::{
     EchoControl, SoundChange, SoundDirection, SoundNews, SoundSettings, SoundSetup, SoundSource, SoundTest,
 };
+pub use video::{Screen, ShownPicture, VideoSetup};

@@ -8,9 +8,15 @@ mod detour;
 mod webrtc;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
 
 pub use carillon_call::{PeerCommand, Role, Transport};
-pub use carillon_transport::{IceServer, OutgoingAudio, ReceivedAudio, Stats as PathStats};
+use carillon_media::video::VideoCodec;
+pub use carillon_transport::{
+    IceServer, MAX_VIDEO_PAYLOAD, OutgoingAudio, OutgoingFrame, ReceivedAudio, ReceivedVideo,
+    Stats as PathStats, VideoDemand,
+};
 use carillon_wire::frame::Media;
 use carillon_wire::payload::{Description, SdpKind};
 use carillon_wire::{Bytes32, CallId};
@@ -45,6 +51,49 @@ pub trait Peer: Send {
     fn audio(&mut self) -> Option<Box<dyn AudioPath>> {
         None
     }
+
+    /// The way of the call's pictures, asked for once, right after the peer was made. None for a peer without any.
+    fn video(&mut self) -> Option<VideoPath> {
+        None
+    }
+}
+
+/// The way of one call's pictures.
+pub struct VideoPath {
+    /// For the thread that encodes.
+    pub outgoing: Box<dyn VideoOut>,
+    /// For the thread that decodes.
+    pub incoming: Box<dyn VideoIn>,
+}
+
+/// The way of one call's pictures to the other side. Nothing here may wait.
+pub trait VideoOut: Send {
+    /// What was agreed to encode with; `None` before, and where the other side takes no pictures.
+    fn codec(&self) -> Option<VideoCodec>;
+
+    /// What the encoder is asked for, before each picture. Reading it takes a request for a keyframe.
+    fn demand(&self) -> VideoDemand;
+
+    /// Sends one encoded picture. What may not go out yet is dropped.
+    fn send(&mut self, frame: OutgoingFrame);
+}
+
+/// The way of the other side's pictures. Nothing here may wait.
+pub trait VideoIn: Send {
+    /// The next packet, in the order of arrival.
+    fn receive(&mut self) -> Option<ReceivedVideo>;
+
+    /// The thread to unpark when a packet has come.
+    fn wake(&self, reader: Thread);
+
+    /// Asks for a keyframe, until one came.
+    fn request_keyframe(&self);
+
+    /// A keyframe came.
+    fn keyframe_came(&self);
+
+    /// How long a request and its answer take; `None`: not known yet.
+    fn round_trip(&self) -> Option<Duration>;
 }
 
 /// The way of one call's sound, held by the audio thread. Nothing here may wait.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use carillon_media::picture::{Picture, Rotation};
+use carillon_media::picture::{Picture, PicturePool, Rotation};
 
 use crate::choice::ChoiceError;
 use pattern::Pattern;
@@ -92,9 +92,9 @@ impl Camera {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let frame_rate = wanted.frame_rate.max(1);
-        let mut pool = Pool::new(Picture::black(wanted.width, wanted.height)?);
+        let pattern = Pattern::new(wanted.width, wanted.height)?;
+        let mut pool = PicturePool::new();
         let thread = thread::Builder::new().name("camera".to_owned()).spawn(move || {
-            let Ok(pattern) = Pattern::new(wanted.width, wanted.height) else { return };
             // Frame n is taken at n over the rate: the clock never drifts, and a machine that is behind leaves frames out.
             let start = Instant::now();
             let mut number = 0;
@@ -133,32 +133,6 @@ pub fn epoch_micros(at: Instant) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let micros = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(0);
     micros(now).wrapping_sub(micros(at.elapsed()))
-}
-
-/// Pictures whose memory is used again once nobody looks at them.
-struct Pool {
-    template: Picture,
-    pictures: Vec<Arc<Picture>>,
-}
-
-/// More are not kept: whoever holds more is behind.
-const POOLED: usize = 6;
-
-impl Pool {
-    const fn new(template: Picture) -> Self {
-        Self { template, pictures: Vec::new() }
-    }
-
-    fn fill(&mut self, paint: impl FnOnce(&mut Picture)) -> Arc<Picture> {
-        let free = self.pictures.iter().position(|picture| Arc::strong_count(picture) == 1);
-        let mut picture =
-            free.map_or_else(|| Arc::new(self.template.clone()), |at| self.pictures.swap_remove(at));
-        paint(Arc::make_mut(&mut picture));
-        if self.pictures.len() < POOLED {
-            self.pictures.push(Arc::clone(&picture));
-        }
-        picture
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 //! Three planes, one after the other in one piece of memory: luma, then the two colour planes of half the width and
 //! half the height. Values are those of BT.601 in its limited range (16 to 235), as cameras and browsers have them.
 
+mod pool;
 mod scale;
 
+pub use pool::PicturePool;
 pub use scale::Scaler;
 
 /// The longest side of a picture that anything here takes, in pixels.
@@ -46,11 +48,23 @@ pub enum Rotation {
 }
 
 /// An I420 picture. Both sides are even.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Picture {
     width: u32,
     height: u32,
     data: Vec<u8>,
+}
+
+impl Clone for Picture {
+    fn clone(&self) -> Self {
+        Self { width: self.width, height: self.height, data: self.data.clone() }
+    }
+
+    /// Without taking memory anew where there is enough.
+    fn clone_from(&mut self, from: &Self) {
+        (self.width, self.height) = (from.width, from.height);
+        self.data.clone_from(&from.data);
+    }
 }
 
 impl std::fmt::Debug for Picture {
@@ -61,6 +75,11 @@ impl std::fmt::Debug for Picture {
 }
 
 impl Picture {
+    /// The smallest there is.
+    pub(crate) fn least() -> Self {
+        Self { width: 2, height: 2, data: vec![16, 16, 16, 16, 128, 128] }
+    }
+
     /// A black one.
     ///
     /// # Errors

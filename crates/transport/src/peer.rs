@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use carillon_call::{PeerCommand, Transport};
 use tokio::sync::mpsc;
@@ -118,6 +118,11 @@ impl Peer {
     /// Gives the other side's pictures.
     pub fn received_video(&self) -> VideoReceiver {
         self.shared.video.clone()
+    }
+
+    /// The round trip, smoothed; see [`Stats::round_trip`].
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.shared.counters.rtt()
     }
 
     /// How things stand.

@@ -154,6 +154,9 @@ impl Actor {
                 if let (Some(engine), Some(path)) = (&mut self.engine, peer.audio()) {
                     engine.path(call, path);
                 }
+                if let (Some(video), Some(path)) = (&mut self.video, peer.video()) {
+                    video.path(call, path);
+                }
                 ongoing.peer = Some(peer);
             }
             PeerCommand::Close => {
@@ -162,6 +165,9 @@ impl Actor {
                 }
                 if let Some(engine) = &mut self.engine {
                     engine.forget(call);
+                }
+                if let Some(video) = &mut self.video {
+                    video.forget(call);
                 }
             }
             command => {

@@ -19,10 +19,13 @@ impl Actor {
         self.emit(ClientEvent::Tone { call, tone });
     }
 
-    /// Tells the sound what the calls want now.
+    /// Tells sound and pictures what the calls want now.
     pub(super) fn sound_follows(&mut self) {
-        let Some(engine) = &mut self.engine else { return };
         let views: Vec<_> = self.machine.views().collect();
+        if let Some(video) = &mut self.video {
+            video.follow(views.iter());
+        }
+        let Some(engine) = &mut self.engine else { return };
         // One who calls goes before what this person waits for.
         let tone = [Tone::Incoming, Tone::Outgoing, Tone::Waiting]
             .into_iter()

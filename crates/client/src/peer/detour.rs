@@ -3,7 +3,7 @@
 use carillon_wire::CallId;
 use carillon_wire::frame::Media;
 
-use super::{AudioPath, Peer, PeerCommand, PeerEvents, PeerFactory, Role};
+use super::{AudioPath, Peer, PeerCommand, PeerEvents, PeerFactory, Role, VideoPath};
 
 /// What stands in for an address of the other end: a candidate of its own, or none. Cheap to clone.
 pub trait StandIn: Fn(&str) -> Option<String> + Clone + Send + Sync + 'static {}
@@ -50,6 +50,10 @@ impl<F: StandIn> Peer for Detoured<F> {
 
     fn audio(&mut self) -> Option<Box<dyn AudioPath>> {
         self.peer.audio()
+    }
+
+    fn video(&mut self) -> Option<VideoPath> {
+        self.peer.video()
     }
 }
 

@@ -3,16 +3,23 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Thread;
+use std::time::Duration;
 
-use carillon_transport::{AudioReceiver, AudioSender, Event, IceServer, IceServers, Interfaces, PeerConfig};
+use carillon_media::video::VideoCodec;
+use carillon_transport::{
+    AudioReceiver, AudioSender, Event, IceServer, IceServers, Interfaces, PeerConfig, VideoReceiver,
+    VideoSender,
+};
 use carillon_wire::CallId;
 use carillon_wire::frame::Media;
 
 use super::{
-    AudioPath, OutgoingAudio, PathStats, Peer, PeerCommand, PeerEvents, PeerFactory, ReceivedAudio, Role,
+    AudioPath, OutgoingAudio, OutgoingFrame, PathStats, Peer, PeerCommand, PeerEvents, PeerFactory,
+    ReceivedAudio, ReceivedVideo, Role, VideoDemand, VideoIn, VideoOut, VideoPath,
 };
 
-/// Peers that carry sound: the ones a person calls with.
+/// Peers that carry sound and pictures: the ones a person calls with.
 #[derive(Clone)]
 pub struct WebRtcPeers {
     /// None: loopback when the server is on this machine, else the real ones.
@@ -94,6 +101,55 @@ impl Peer for WebRtcPeer {
             receiver: self.0.received(),
             peer: Arc::clone(&self.0),
         }))
+    }
+
+    fn video(&mut self) -> Option<VideoPath> {
+        let incoming = WebRtcVideoIn { receiver: self.0.received_video(), peer: Arc::clone(&self.0) };
+        let outgoing = Box::new(WebRtcVideoOut(self.0.video()));
+        Some(VideoPath { outgoing, incoming: Box::new(incoming) })
+    }
+}
+
+struct WebRtcVideoOut(VideoSender);
+
+impl VideoOut for WebRtcVideoOut {
+    fn codec(&self) -> Option<VideoCodec> {
+        self.0.codec()
+    }
+
+    fn demand(&self) -> VideoDemand {
+        self.0.demand()
+    }
+
+    fn send(&mut self, frame: OutgoingFrame) {
+        self.0.send(frame);
+    }
+}
+
+struct WebRtcVideoIn {
+    receiver: VideoReceiver,
+    peer: Arc<carillon_transport::Peer>,
+}
+
+impl VideoIn for WebRtcVideoIn {
+    fn receive(&mut self) -> Option<ReceivedVideo> {
+        self.receiver.pop()
+    }
+
+    fn wake(&self, reader: Thread) {
+        self.receiver.wake(reader);
+    }
+
+    fn request_keyframe(&self) {
+        self.receiver.request_keyframe();
+    }
+
+    fn keyframe_came(&self) {
+        self.receiver.keyframe_came();
+    }
+
+    fn round_trip(&self) -> Option<Duration> {
+        self.peer.round_trip()
     }
 }
 

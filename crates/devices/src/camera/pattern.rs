@@ -57,13 +57,11 @@ impl Pattern {
         Ok(Self { backgrounds, heads })
     }
 
-    /// Paints frame `number`, of a camera that gives `frame_rate` a second, over `picture`, which has the size of the scene.
+    /// Paints frame `number`, of a camera that gives `frame_rate` a second, over whatever is on `picture`.
     pub(crate) fn draw(&self, picture: &mut Picture, mark: Mark, frame_rate: u32) {
         let background = &self.backgrounds[mark.number as usize % GRAINS];
         let (columns, lines) = (background.width() as usize, background.height() as usize);
-        for (to, from) in picture.planes_mut().into_iter().zip(background.planes()) {
-            to.copy_from_slice(from);
-        }
+        picture.clone_from(background);
         let seconds = mark.number as f32 / frame_rate as f32;
         // A head sways and nods; a mouth opens some three times a second.
         let sway = (TAU * 0.23 * seconds).sin() * 0.05 + (TAU * 0.61 * seconds).sin() * 0.015;
@@ -102,7 +100,7 @@ fn background(x: usize, y: usize, columns: usize, lines: usize) -> u8 {
             return 45 + grain;
         }
         let book = across / 18;
-        let letters = (hash(x / 3, y / 4, book) % 7 == 0) as u8 * 40;
+        let letters = u8::from(hash(x / 3, y / 4, book).is_multiple_of(7)) * 40;
         return 60 + (hash(book, down / 140, 7) % 110) as u8 + letters + grain;
     }
     if (60..300).contains(&across) && (190..560).contains(&down) {

@@ -1,0 +1,105 @@
+//! Camera and threads of the calls.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use carillon_call::CallView;
+use carillon_devices::camera::{Camera, CameraChoice, FrameSlot, Wanted};
+use carillon_wire::CallId;
+
+use super::demand::VideoDemand;
+use super::{Screen, incoming, outgoing};
+use crate::error::{ClientError, LocalCode};
+use crate::peer::VideoPath;
+
+/// What a camera is asked for: more than that is not sent.
+const WANTED: Wanted = Wanted { width: 1280, height: 720, frame_rate: 30 };
+
+/// The pictures of this client.
+pub(crate) struct VideoEngine {
+    choice: CameraChoice,
+    screen: Screen,
+    demand: VideoDemand,
+    slot: FrameSlot,
+    camera: Option<Camera>,
+    calls: HashMap<CallId, Running>,
+}
+
+/// The threads of one call. They end when this is dropped.
+struct Running {
+    sends: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    incoming: JoinHandle<()>,
+    _outgoing: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.incoming.thread().unpark();
+    }
+}
+
+impl VideoEngine {
+    /// # Errors
+    /// `invalid` when the camera is named by nothing.
+    pub(crate) fn new(camera: &str, screen: Screen) -> Result<Self, ClientError> {
+        let choice = camera
+            .parse()
+            .map_err(|error| ClientError::saying(LocalCode::Invalid, format!("Which camera? {error}.")))?;
+        let (demand, slot) = (VideoDemand::default(), FrameSlot::new());
+        Ok(Self { choice, screen, demand, slot, camera: None, calls: HashMap::new() })
+    }
+
+    /// A call's pictures have a way now.
+    pub(crate) fn path(&mut self, call: CallId, path: VideoPath) {
+        match self.start(call, path) {
+            Ok(running) => {
+                self.calls.insert(call, running);
+                self.apply();
+            }
+            Err(error) => tracing::error!(%error, "the system refuses a thread for pictures"),
+        }
+    }
+
+    /// A call's way is gone.
+    pub(crate) fn forget(&mut self, call: CallId) {
+        self.calls.remove(&call);
+    }
+
+    /// What the calls want now.
+    pub(crate) fn follow<'a>(&mut self, views: impl Iterator<Item = &'a CallView>) {
+        let demand = VideoDemand::of(views);
+        if demand == self.demand {
+            return;
+        }
+        self.demand = demand;
+        self.apply();
+    }
+
+    fn apply(&mut self) {
+        for (call, running) in &self.calls {
+            running.sends.store(self.demand.sends == Some(*call), Ordering::Release);
+        }
+        if !self.demand.camera {
+            self.camera = None;
+        } else if self.camera.is_none() {
+            match Camera::open(&self.choice, WANTED, self.slot.clone()) {
+                Ok(camera) => self.camera = Some(camera),
+                Err(error) => tracing::warn!(%error, "the camera can't be opened"),
+            }
+        }
+    }
+
+    fn start(&self, call: CallId, path: VideoPath) -> std::io::Result<Running> {
+        let (sends, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let VideoPath { outgoing, incoming } = path;
+        let out = outgoing::Outgoing::new(outgoing, self.slot.clone(), Arc::clone(&sends), Arc::clone(&stop));
+        let _outgoing = thread::Builder::new().name("video out".to_owned()).spawn(move || out.run())?;
+        let into = incoming::Incoming::new(call, incoming, Arc::clone(&self.screen), Arc::clone(&stop));
+        let incoming = thread::Builder::new().name("video in".to_owned()).spawn(move || into.run())?;
+        Ok(Running { sends, stop, incoming, _outgoing })
+    }
+}
