@@ -253,6 +253,9 @@ pub(crate) struct Loopback {
     /// Both spend little data.
     #[arg(long)]
     pub(crate) low_data: bool,
+    /// Both show a scene with a bar code, by which the pictures' delay is measured.
+    #[arg(long)]
+    pub(crate) video: bool,
     #[command(flatten)]
     pub(crate) line: Line,
 }

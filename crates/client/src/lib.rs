@@ -35,7 +35,7 @@ mod trust;
 mod video;
 
 pub use address::ServerAddress;
-pub use carillon_devices::{CHIRP_EVERY, chirp};
+pub use carillon_devices::{CHIRP_EVERY, camera, chirp};
 pub use client::{
     Client, ClientConfig, EndState, Events, NewAccount, RecoveryPhrase, SoundDeviceInfo, SoundState, Whom,
 };

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use carillon_media::picture::{Picture, PicturePool, Rotation};
 
 use crate::choice::ChoiceError;
-use pattern::Pattern;
+pub use pattern::Pattern;
 pub use slot::FrameSlot;
 
 /// A picture off a camera.

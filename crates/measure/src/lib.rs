@@ -13,6 +13,7 @@
 
 pub mod chirp;
 mod correlation;
+pub mod pictures;
 pub mod process;
 pub mod quality;
 pub mod recording;

@@ -1,5 +1,6 @@
 //! `carillon loopback`: a server and two people in this process, one call from sign-up to hanging up.
 
+mod eyes;
 mod line;
 mod report;
 mod studio;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use carillon_client::{
     CallState, Client, ClientConfig, ClientError, ClientEvent, Emoji, NewAccount, Phase, Quality, SoundSetup,
-    SoundSource, SoundState, Why,
+    SoundSource, SoundState, VideoSetup, Why,
 };
 use carillon_link::Forwarder;
 use carillon_measure::process::{Memory, ProcessMeter, ProcessorTime};
@@ -28,6 +29,7 @@ use super::story::Story;
 use crate::args::Loopback;
 use crate::exit::Exit;
 use crate::output::{Failure, Output};
+use eyes::Eyes;
 use studio::{Studio, Who};
 
 /// How long a step may take before the run is given up.
@@ -109,13 +111,15 @@ async fn play(output: Output, how: &Loopback) -> Result<(), Wrong> {
     };
     let server = Server::start(config).await.map_err(Wrong::said)?;
     steps.done("server");
-    let setting =
-        Setting { url: server.url().to_owned(), home: home.path(), studio: &studio, line: &forwarder, how };
+    let eyes = Eyes::default();
+    let url = server.url().to_owned();
+    let setting = Setting { url, home: home.path(), studio: &studio, eyes: &eyes, line: &forwarder, how };
     let outcome = call(output, &setting, &mut steps).await;
     server.shutdown(Duration::from_secs(5)).await;
     let talk = outcome?;
     let line = forwarder.statistics();
-    let report = report::make(output.lang, how, &studio, &talk, &steps.taken, &line).map_err(Wrong::said)?;
+    let report =
+        report::make(output.lang, how, (&studio, &eyes), &talk, &steps.taken, &line).map_err(Wrong::said)?;
     output.show(&report, || report::text(&report));
     if let Some(file) = &how.html {
         std::fs::write(file, carillon_measure::report::html(&report))
@@ -129,6 +133,7 @@ struct Setting<'a> {
     url: String,
     home: &'a Path,
     studio: &'a Studio,
+    eyes: &'a Eyes,
     line: &'a Arc<Forwarder>,
     how: &'a Loopback,
 }
@@ -169,7 +174,7 @@ async fn call(output: Output, setting: &Setting<'_>, steps: &mut Steps) -> Resul
     stage.catch_up();
     steps.done("online");
 
-    let call = ada.dial(handle("bob")?, Media::Audio).await?;
+    let call = ada.dial(handle("bob")?, if setting.how.video { Media::Video } else { Media::Audio }).await?;
     let (mut rings, mut heard) = (false, false);
     while !(rings && heard) {
         let (who, state) = stage.next("bob's device rings and ada hears so").await?;
@@ -183,7 +188,7 @@ async fn call(output: Output, setting: &Setting<'_>, steps: &mut Steps) -> Resul
         }
     }
     steps.done("ring");
-    bob.accept(call, false).await?;
+    bob.accept(call, setting.how.video).await?;
     let (mut hers, mut his) = (None, None);
     while hers.is_none() || his.is_none() {
         let (who, state) = stage.next("both are connected and see emoji").await?;
@@ -246,6 +251,11 @@ async fn person(
         insecure_secrets: true,
         peers: Arc::new(line::peers(Arc::clone(setting.line), who.end())),
         sound: SoundSetup::On { change, source: SoundSource::Microphone },
+        video: if setting.how.video {
+            VideoSetup::On { camera: "pattern".to_owned(), screen: setting.eyes.screen(who) }
+        } else {
+            VideoSetup::Off
+        },
         ..ClientConfig::new(setting.home.join(who.name())).server(&setting.url)
     };
     let client = Client::open(config).await?;

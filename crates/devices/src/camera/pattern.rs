@@ -13,9 +13,15 @@ const GRAINS: usize = 4;
 const MOUTHS: usize = 6;
 
 /// Draws the pictures of the scene.
-pub(crate) struct Pattern {
+pub struct Pattern {
     backgrounds: Vec<Picture>,
     heads: Vec<Head>,
+}
+
+impl std::fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pattern")
+    }
 }
 
 /// Rows of an ellipse: where each begins, in luma samples from the left of the sprite, and its samples.
@@ -31,7 +37,11 @@ fn hash(x: usize, y: usize, salt: usize) -> u32 {
 }
 
 impl Pattern {
-    pub(crate) fn new(width: u32, height: u32) -> Result<Self, PictureError> {
+    /// The scene at this size, in pixels.
+    ///
+    /// # Errors
+    /// [`PictureError::Size`].
+    pub fn new(width: u32, height: u32) -> Result<Self, PictureError> {
         let (columns, lines) = (width as usize, height as usize);
         let mut backgrounds = Vec::with_capacity(GRAINS);
         for grain in 0..GRAINS {
@@ -58,7 +68,7 @@ impl Pattern {
     }
 
     /// Paints frame `number`, of a camera that gives `frame_rate` a second, over whatever is on `picture`.
-    pub(crate) fn draw(&self, picture: &mut Picture, mark: Mark, frame_rate: u32) {
+    pub fn draw(&self, picture: &mut Picture, mark: Mark, frame_rate: u32) {
         let background = &self.backgrounds[mark.number as usize % GRAINS];
         let (columns, lines) = (background.width() as usize, background.height() as usize);
         picture.clone_from(background);

@@ -7,11 +7,13 @@ use carillon_client::{CHIRP_EVERY, EndState, Quality, chirp};
 use carillon_link::ForwarderStatistics;
 use carillon_measure::Series;
 use carillon_measure::chirp::{MouthToEar, Search, mouth_to_ear};
+use carillon_measure::pictures::{Sight, summary};
 use carillon_measure::quality::speech_quality;
 use carillon_measure::recording::{Recording, RecordingError};
 use carillon_measure::report::{Fact, Lang as PageLang, Plot, Report, Step, Verdict};
 
 use super::Talk;
+use super::eyes::Eyes;
 use super::studio::{Studio, Who};
 use crate::args::Loopback;
 use crate::text::Lang;
@@ -27,6 +29,9 @@ const LATEST: f64 = 0.49;
 pub(super) const PARTS: &[(&str, &[&str])] = &[
     ("sound", &["audio"]),
     ("devices", &["sound", "sound-desk", "microphone", "speaker"]),
+    ("camera (a scene is drawn)", &["camera"]),
+    ("pictures, encoding", &["video out"]),
+    ("pictures, decoding, and what measures them", &["video in"]),
     ("line", &["link", "line"]),
     ("network, server and both clients", &["tokio"]),
 ];
@@ -44,7 +49,7 @@ pub(super) enum ReportError {
 pub(super) fn make(
     lang: Lang,
     how: &Loopback,
-    studio: &Studio,
+    (studio, eyes): (&Studio, &Eyes),
     talk: &Talk,
     steps: &[(&'static str, Duration)],
     line: &ForwarderStatistics,
@@ -71,6 +76,9 @@ pub(super) fn make(
         Verdict::new("lost on the way, ada to bob", Some(100.0 * line.a_to_b.loss_share()), "%"),
         Verdict::new("lost on the way, bob to ada", Some(100.0 * line.b_to_a.loss_share()), "%"),
     ];
+    if how.video {
+        verdicts.extend(pictures(eyes, talk));
+    }
     if let Some(processor) = &talk.processor {
         let cores = |time: Duration| Some(100.0 * time.as_secs_f64() / seconds.max(1e-3));
         verdicts.push(Verdict::new("processor, everything", cores(processor.total), "% of a core"));
@@ -97,7 +105,7 @@ pub(super) fn make(
             .iter()
             .map(|(name, took)| Step { name: (*name).to_owned(), millis: took.as_secs_f64() * 1e3 })
             .collect(),
-        plots: plots(talk, &delays),
+        plots: plots(talk, &delays, how.video.then_some(eyes)),
         remarks: Vec::new(),
     })
 }
@@ -155,7 +163,65 @@ fn speech(studio: &Studio, talk: &Talk) -> Result<Option<f64>, ReportError> {
     Ok(speech_quality(&reference, heard, LATEST).ok().map(|quality| quality.mos))
 }
 
-fn plots(talk: &Talk, delays: &MouthToEar) -> Vec<Plot> {
+/// What each saw of the other.
+fn pictures(eyes: &Eyes, talk: &Talk) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for (who, way) in [(Who::Bob, "ada to bob"), (Who::Ada, "bob to ada")] {
+        let seen = eyes.seen(who);
+        let sights = seen.between(talk.since + SETTLE, talk.until);
+        let until = seconds(talk.since + SETTLE, talk.until);
+        let found = summary(&sights, until);
+        let mut add = |what: &str, value: Option<f64>, unit| {
+            verdicts.push(Verdict::new(format!("{what}, {way}"), value, unit));
+        };
+        let first = seen.sights.first().map(|(ready, _)| seconds(talk.since, *ready) * 1e3);
+        add("first picture after connecting", first, "ms");
+        add("glass to glass, median", found.map(|found| found.median_ms), "ms");
+        add("glass to glass, 95th percentile", found.map(|found| found.p95_ms), "ms");
+        add("glass to glass, worst", found.map(|found| found.worst_ms), "ms");
+        add("pictures shown of those taken", found.map(|found| 100.0 * found.shown), "%");
+        add("freezes of 200 ms and more", found.map(|found| found.freezes as f64), "");
+        add("longest pause between pictures", found.map(|found| found.longest_pause_ms), "ms");
+        add("likeness to what was taken (SSIM, 0 to 1)", seen.likeness(), "");
+        add("lines of the picture, mean", found.map(|found| found.height), "");
+        add("pictures take", found.map(|found| found.kilobits), "kbit/s");
+        add("pictures whose bar code can't be read", Some(seen.unread as f64), "");
+    }
+    verdicts
+}
+
+/// Pictures in time, each second together.
+fn picture_plots(eyes: &Eyes, talk: &Talk) -> Vec<Plot> {
+    let ways = [(Who::Bob, "ada to bob"), (Who::Ada, "bob to ada")];
+    let plot = |name: &str, unit: &str, of: fn(&[Sight]) -> Option<f64>| {
+        let series = ways.map(|(who, way)| {
+            let sights = eyes.seen(who).between(talk.since, talk.until);
+            let mut series = Series::new(way);
+            for second in 0..seconds(talk.since, talk.until) as usize {
+                let within: Vec<_> =
+                    sights.iter().filter(|sight| sight.at as usize == second).copied().collect();
+                match of(&within) {
+                    Some(value) => series.push(second as f64 + 0.5, value),
+                    None => series.gap(second as f64 + 0.5),
+                }
+            }
+            series
+        });
+        Plot::new(name, unit, series.into())
+    };
+    vec![
+        plot("Glass to glass, worst of each second", "ms", |sights| {
+            sights.iter().map(|sight| sight.age_ms).reduce(f64::max)
+        }),
+        plot("Pictures shown", "a second", |sights| Some(sights.len() as f64)),
+        plot("Lines of the picture", "", |sights| sights.last().map(|sight| f64::from(sight.height))),
+        plot("Pictures take", "kbit/s", |sights| {
+            Some(sights.iter().map(|sight| sight.bytes).sum::<usize>() as f64 * 8.0 / 1e3)
+        }),
+    ]
+}
+
+fn plots(talk: &Talk, delays: &MouthToEar, eyes: Option<&Eyes>) -> Vec<Plot> {
     let both = |name: &str, unit: &str, of: fn(&Quality) -> Option<f64>| {
         let series = ["ada", "bob"].map(|who| {
             let mut series = Series::new(who);
@@ -179,7 +245,7 @@ fn plots(talk: &Talk, delays: &MouthToEar) -> Vec<Plot> {
             None => late.gap(at),
         }
     }
-    vec![
+    let mut plots = vec![
         Plot::new("Mouth to ear", "ms", vec![late]),
         both("Concealed", "%", |q| Some(q.concealed_percent)),
         both("Lost before repair", "%", |q| Some(q.loss_percent)),
@@ -187,7 +253,9 @@ fn plots(talk: &Talk, delays: &MouthToEar) -> Vec<Plot> {
         both("Jitter", "ms", |q| Some(q.jitter_ms)),
         both("Round trip", "ms", |q| q.round_trip_ms),
         both("Level of the other side", "dBFS", |q| Some(q.level_dbfs)),
-    ]
+    ];
+    plots.extend(eyes.into_iter().flat_map(|eyes| picture_plots(eyes, talk)));
+    plots
 }
 
 fn settings(how: &Loopback) -> Vec<Fact> {
