@@ -26,6 +26,7 @@ pub mod message;
 mod outgoing;
 mod pacer;
 mod peer;
+mod rate;
 pub mod sdp;
 mod sockets;
 mod stats;

@@ -52,6 +52,10 @@ pub struct VideoStats {
     pub bytes_out: u64,
     /// Frames that waited too long and were not sent.
     pub frames_dropped: u64,
+    /// What may be spent on pictures now, in bit/s.
+    pub bitrate: u32,
+    /// How much longer packets of pictures take than they would without a queue.
+    pub queue: Duration,
     /// Share of packets lost on the way out between the last two reports, before repair, 0 to 1.
     pub fraction_lost: f32,
     /// How often the other side asked for a keyframe.
@@ -182,6 +186,8 @@ impl Counters {
             packets_out: load(&counts.packets_out),
             bytes_out: load(&counts.bytes_out),
             frames_dropped: load(&counts.frames_dropped),
+            bitrate: self.video.bitrate(),
+            queue: self.video.queue(),
             fraction_lost: f32::from(counts.fraction_lost.load(Ordering::Relaxed)) / 256.0,
             keyframes_asked_there: load(&counts.keyframes_asked_there),
             packets_in: load(&counts.packets_in),

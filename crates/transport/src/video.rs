@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use carillon_media::picture::Rotation;
@@ -63,6 +63,8 @@ pub(crate) struct VideoState {
     codec: AtomicU8,
     keyframe: AtomicBool,
     bitrate: AtomicU32,
+    /// In microseconds.
+    queue: AtomicU32,
     /// The source that the other side sends pictures from; 0: none yet.
     pub(crate) remote_source: AtomicU32,
     /// A keyframe of the other side is needed.
@@ -93,6 +95,7 @@ impl VideoState {
             codec: AtomicU8::new(0),
             keyframe: AtomicBool::new(false),
             bitrate: AtomicU32::new(FIRST_BITRATE),
+            queue: AtomicU32::new(0),
             remote_source: AtomicU32::new(0),
             wanted: AtomicBool::new(false),
             want: Notify::new(),
@@ -119,6 +122,18 @@ impl VideoState {
     /// What the encoder may spend, in bit/s.
     pub(crate) fn bitrate(&self) -> u32 {
         self.bitrate.load(Ordering::Relaxed)
+    }
+
+    /// What may be spent now, and how long the line's queue is.
+    pub(crate) fn set_bitrate(&self, bitrate: u32, queue: Duration) {
+        self.bitrate.store(bitrate, Ordering::Relaxed);
+        let micros = u32::try_from(queue.as_micros()).unwrap_or(u32::MAX);
+        self.queue.store(micros, Ordering::Relaxed);
+    }
+
+    /// How long the line's queue is.
+    pub(crate) fn queue(&self) -> Duration {
+        Duration::from_micros(self.queue.load(Ordering::Relaxed).into())
     }
 
     /// The encoder has to begin anew.

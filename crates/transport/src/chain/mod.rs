@@ -4,6 +4,7 @@
 //! | slot | what | leg |
 //! |---|---|---|
 //! | 600 | [`reports`]: lets only RTCP pass that is ours, reads reports | both |
+//! | 700 | [`congestion`]: what was sent, what came, and what may be sent | both |
 //! | 2,000 | transport-wide sequence numbers, for video | out |
 //! | 4,000 | [`answers`]: sends again what the other side asks for | both |
 //! | 6,200 | receiver reports, of what came before any repair | both |
@@ -21,7 +22,8 @@ use std::time::Duration;
 
 use carillon_media::video::VideoCodec;
 use rtc::interceptor::{
-    ReceiverReportBuilder, Registry, Slot, StreamInfo, TaggedPacket, TwccReceiverBuilder, TwccSenderBuilder,
+    CongestionControlBuilder, ReceiverReportBuilder, Registry, Slot, StreamInfo, TaggedPacket,
+    TwccReceiverBuilder, TwccSenderBuilder,
 };
 
 use crate::audio::AudioReceiver;
@@ -30,6 +32,7 @@ use crate::video::VideoReceiver;
 
 pub(crate) mod answers;
 pub(crate) mod clock;
+mod congestion;
 pub(crate) mod inbound;
 pub(crate) mod nack;
 pub(crate) mod reports;
@@ -45,6 +48,10 @@ const REPORTS: Duration = Duration::from_millis(500);
 pub(crate) fn build(counters: &Arc<Counters>, audio: &AudioReceiver, video: &VideoReceiver) -> Registry {
     Registry::new()
         .with(Slot::from(600), reports::Reports::new(Arc::clone(counters)))
+        .with(
+            Slot::from(700),
+            CongestionControlBuilder::new(congestion::Congestion::new(Arc::clone(counters))).build(),
+        )
         .with(Slot::TwccSender, TwccSenderBuilder::new().build())
         .with(Slot::NackResponder, answers::Answers::new(Arc::clone(counters)))
         .with(Slot::from(6_200), ReceiverReportBuilder::new().with_interval(REPORTS).build())
