@@ -91,7 +91,7 @@ pub(crate) async fn video(
             }
             () = until(next) => {}
         }
-        pacer.set_bitrate(counters.video.bitrate());
+        pacer.set_rate(counters.video.bitrate(), counters.video.queue());
         while let Some(due) = pacer.poll(Instant::now()) {
             if !counters.is_admitted() {
                 continue;

@@ -15,6 +15,11 @@ use crate::video::OutgoingFrame;
 const PACE: f64 = 2.0;
 /// Never slower than that, in bit/s: a keyframe at a low rate.
 const LEAST: f64 = 400_000.0;
+/// While the line has a queue to drain: hardly faster than the encoder's rate, and that is low then.
+const DRAINING: f64 = 1.1;
+const LEAST_DRAINING: f64 = 60_000.0;
+/// What is a queue to drain.
+const QUEUE: Duration = Duration::from_millis(80);
 /// What may leave at once.
 const BURST: Duration = Duration::from_millis(10);
 /// What a packet has beside its payload: RTP with extensions, SRTP, UDP and IP, in bytes.
@@ -63,9 +68,10 @@ impl Pacer {
         Self { frames, budget: 0.0, filled: now, rate: LEAST / 8.0, broken: false, dropped: 0 }
     }
 
-    /// What the encoder may spend, in bit/s.
-    pub(crate) fn set_bitrate(&mut self, bitrate: u32) {
-        self.rate = (f64::from(bitrate) * PACE).max(LEAST) / 8.0;
+    /// What the encoder may spend, in bit/s, and how long the line's queue is.
+    pub(crate) fn set_rate(&mut self, bitrate: u32, queue: Duration) {
+        let (pace, least) = if queue > QUEUE { (DRAINING, LEAST_DRAINING) } else { (PACE, LEAST) };
+        self.rate = (f64::from(bitrate) * pace).max(least) / 8.0;
     }
 
     /// Takes a frame in.
@@ -170,7 +176,7 @@ mod tests {
         fn at(bitrate: u32) -> Self {
             let now = Instant::now();
             let mut pacer = Pacer::new(now);
-            pacer.set_bitrate(bitrate);
+            pacer.set_rate(bitrate, Duration::ZERO);
             Self { pacer, start: now, now, sent: Vec::new() }
         }
 

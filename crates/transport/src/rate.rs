@@ -22,9 +22,9 @@ pub(crate) const MOST: f64 = 2_600_000.0;
 /// What is tried before anything is known.
 pub(crate) const FIRST: f64 = 600_000.0;
 
-/// After a queue was found, so much of what came through is sent; and while it is long, so little that it drains.
+/// After a queue was found, so much of what came through is sent; while it is long, so little that it drains.
 const BACK_OFF: f64 = 0.85;
-const DRAIN: f64 = 0.6;
+const DRAIN: f64 = 0.35;
 /// A queue that is longer has to be drained. Shorter than the other, it is as good as empty.
 const LONG: Duration = Duration::from_millis(80);
 const EMPTY: Duration = Duration::from_millis(30);
@@ -47,6 +47,8 @@ const ENOUGH: f64 = 1_000_000.0;
 const TRY: f64 = 120_000.0;
 /// More than what comes through times this is not asked for: an encoder that sends less says nothing about the line.
 const BEYOND: f64 = 1.5;
+/// A queue that is not drained after so long has less to drain into than was thought.
+const LASTS: Duration = Duration::from_millis(800);
 /// Above this share of losses less is sent; below the other they don't matter.
 const LOSSY: f64 = 0.1;
 const LOSSLESS: f64 = 0.04;
@@ -74,7 +76,11 @@ enum Phase {
     /// Fast, upwards, since the last step.
     Search { step: Instant },
     /// A queue was found. Nothing more until it is gone.
-    Drain { since: Instant },
+    Drain {
+        since: Instant,
+        /// What came through when it was found, in bit/s: what the line carries.
+        carries: f64,
+    },
     /// Near what the line carries, since then without a fault.
     Hold { since: Instant },
 }
@@ -170,18 +176,21 @@ impl Estimator {
             self.back_off(now, through, queue);
             return;
         }
-        self.lose(now);
+        // A queue that runs over loses packets; it is being drained.
+        if !matches!(self.phase, Phase::Drain { .. }) {
+            self.lose(now);
+        }
         let most = through.map_or(f64::INFINITY, |through| (through * BEYOND).max(FIRST));
         match self.phase {
-            Phase::Drain { since } => {
+            Phase::Drain { since, carries } => {
+                let share = if queue > LONG { DRAIN } else { BACK_OFF };
+                self.target = carries * share;
                 if queue < EMPTY {
-                    // Drained: what came through is what the line carries.
-                    if let Some(through) = through {
-                        self.target = self.target.max(through * BACK_OFF);
-                    }
                     self.phase = Phase::Hold { since: now };
-                } else if now.saturating_duration_since(since) > LOSS_EVERY {
-                    self.back_off(now, through, queue);
+                } else if now.saturating_duration_since(since) > LASTS {
+                    // It was less than that. What comes through now may be all that is sent.
+                    let carries = carries * BACK_OFF;
+                    self.phase = Phase::Drain { since: now, carries };
                 }
             }
             Phase::Search { step } => {
@@ -233,13 +242,13 @@ impl Estimator {
 
     fn back_off(&mut self, now: Instant, through: Option<f64>, queue: Duration) {
         let share = if queue > LONG { DRAIN } else { BACK_OFF };
-        let through = through.unwrap_or(self.target);
-        self.target = self.target.min(through * share);
+        let carries = through.map_or(self.target, |through| through.min(self.target / BACK_OFF));
+        self.target = self.target.min(carries * share);
         if self.trying.take().is_some() {
             self.try_after = (self.try_after * 2).min(TRY_AFTER_MOST);
         }
         self.found = true;
-        self.phase = Phase::Drain { since: now };
+        self.phase = Phase::Drain { since: now, carries };
         self.trend.begin_again();
     }
 

@@ -28,6 +28,12 @@ const SLOWEST: usize = 6;
 const CALMER: Samples = 10 * MILLISECOND;
 /// After this long 1/e is left of what is known only from the time before.
 const FORGET_BEFORE: f64 = 0.4 * SECOND as f64;
+/// Of the last two times [`MANY`] packets the slowest is so much faster than the target: a queue was drained, or a path has
+/// become shorter. No jitter that the target fits does that.
+const MUCH_CALMER: Samples = 60 * MILLISECOND;
+const FORGET_QUEUE: f64 = 0.1 * SECOND as f64;
+/// What is slow for longer than this is no spike, but a queue that was drained.
+const LONGEST_SPIKE: Samples = SECOND / 2;
 /// Weights grow instead of fading; at this size they are scaled back.
 const HEAVY: f64 = 1e12;
 /// The fastest packet is looked for among those of the last [`FASTEST`] s.
@@ -210,13 +216,18 @@ impl Delay {
     /// Forgets fast, where the network has become calmer, what it was like before: or a call would be waited for as on a
     /// bad line for a minute after the line is good. What comes now and then is remembered as spikes.
     fn forget_before(&mut self, samples: usize) {
-        let slowest = self.maxima.iter().copied().fold(Samples::MIN, Samples::max);
-        if self.percentile.saturating_sub(CALMER) <= slowest {
+        let slowest = |blocks: &[Samples]| blocks.iter().copied().fold(Samples::MIN, Samples::max);
+        let (all, last) = (slowest(&self.maxima), slowest(&self.maxima[..2]));
+        let (slowest, forget) = if self.percentile.saturating_sub(MUCH_CALMER) > last {
+            (last, FORGET_QUEUE)
+        } else if self.percentile.saturating_sub(CALMER) > all {
+            (all, FORGET_BEFORE)
+        } else {
             return;
-        }
+        };
         let above = slowest.saturating_sub(self.origin).div_euclid(BIN) + 1;
         let above = usize::try_from(above).unwrap_or(0).min(BINS);
-        let left = (-(samples as f64) / FORGET_BEFORE).exp();
+        let left = (-(samples as f64) / forget).exp();
         self.bins[above..].iter_mut().for_each(|bin| *bin *= left);
         self.total = self.bins.iter().sum();
     }
@@ -326,8 +337,11 @@ impl Delay {
 
     /// How slow the spikes are, if they keep coming.
     fn spike(&self, now: Samples) -> Option<Samples> {
-        let mut recent =
-            self.spikes.iter().flatten().filter(|spike| now.saturating_sub(spike.began) < 2 * SPIKES_LAST);
+        let counts = |spike: &&Spike| {
+            now.saturating_sub(spike.began) < 2 * SPIKES_LAST
+                && spike.last.saturating_sub(spike.began) < LONGEST_SPIKE
+        };
+        let mut recent = self.spikes.iter().flatten().filter(counts);
         let last = recent.next().filter(|last| now.saturating_sub(last.last) < SPIKES_LAST)?;
         let slowest_before = recent.map(|spike| spike.transit).max()?;
         Some(last.transit.max(slowest_before))

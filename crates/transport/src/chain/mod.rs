@@ -44,6 +44,9 @@ mod tests;
 /// reports of some 100 bytes a second do, and the choice between FEC and DRED hangs on them.
 const REPORTS: Duration = Duration::from_millis(500);
 
+/// Between two reports of when packets came: half of what is usual, so that a line that gets narrow is noticed sooner.
+const FEEDBACK: Duration = Duration::from_millis(50);
+
 /// The chain in the order of the table above.
 pub(crate) fn build(counters: &Arc<Counters>, audio: &AudioReceiver, video: &VideoReceiver) -> Registry {
     Registry::new()
@@ -57,7 +60,7 @@ pub(crate) fn build(counters: &Arc<Counters>, audio: &AudioReceiver, video: &Vid
         .with(Slot::from(6_200), ReceiverReportBuilder::new().with_interval(REPORTS).build())
         .with(Slot::from(6_500), retransmission::Unwrap::default())
         .with(Slot::NackGenerator, nack::Requests::new(Arc::clone(counters)))
-        .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
+        .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(FEEDBACK).build())
         .with(Slot::SenderReport, clock::SenderReports::new(Arc::clone(counters), REPORTS))
         .with(Slot::from(14_000), inbound::Inbound::new(Arc::clone(counters), audio.clone(), video.clone()))
 }

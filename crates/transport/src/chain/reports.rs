@@ -34,6 +34,15 @@ const REMEMBERED: usize = 16;
 /// Packets that the other side may ask for again in a second: a fifth of a video at 8 Mbit/s twice over.
 const REQUESTS: (u32, u32) = (500, 1_500);
 
+/// Pictures that are sent again may take so much of what may be spent on them; while the line's queue is drained, so little.
+/// What was lost because a queue ran over would keep it full.
+const REPAIR: f64 = 0.4;
+const REPAIR_DRAINING: f64 = 0.05;
+const QUEUE: Duration = Duration::from_millis(80);
+/// What a packet of pictures counts for, and how much of them may be sent again at once, in bytes.
+const REPAIR_BYTES: f64 = 1_200.0;
+const REPAIR_BURST: f64 = 24_000.0;
+
 /// A round trip that is longer is a mistake, or an attempt to make us wait.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(30);
 
@@ -50,6 +59,8 @@ pub(crate) struct Reports {
     /// The latest of our audio packets that were asked for again.
     lost: Option<u16>,
     requests: Bucket,
+    /// Bytes of pictures that may be sent again, and as of when.
+    repair: (f64, Option<Instant>),
     passing: Passing,
 }
 
@@ -104,6 +115,7 @@ impl Reports {
             sent: VecDeque::new(),
             lost: None,
             requests: Bucket::new(REQUESTS.0, REQUESTS.1),
+            repair: (REPAIR_BURST, None),
             passing: Passing::default(),
         }
     }
@@ -130,7 +142,29 @@ impl Reports {
         }
         let Some(request) = packet.as_any().downcast_ref::<TransportLayerNack>() else { return Ok(()) };
         let mut asked = request.nacks.iter().flat_map(|pair| pair.packet_list());
+        let pictures = self.local.get(&request.media_ssrc).is_some_and(|local| !local.audio);
+        if pictures && !self.may_repair(request.nacks.iter().map(|pair| pair.packet_list().len()).sum(), now)
+        {
+            return Err(Dropped::Flood);
+        }
         if asked.all(|_| self.requests.take(now)) { Ok(()) } else { Err(Dropped::Flood) }
+    }
+
+    /// Whether so many packets of pictures may be sent again now.
+    fn may_repair(&mut self, packets: usize, now: Instant) -> bool {
+        let video = &self.counters.video;
+        let share = if video.queue() > QUEUE { REPAIR_DRAINING } else { REPAIR };
+        let (bytes, since) = &mut self.repair;
+        let elapsed = since.replace(now).map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        *bytes =
+            (*bytes + elapsed.as_secs_f64() * f64::from(video.bitrate()) * share / 8.0).min(REPAIR_BURST);
+        let costs = packets as f64 * REPAIR_BYTES;
+        // A request that is larger than the whole burst is answered when there is nothing else.
+        let enough = *bytes >= costs.min(REPAIR_BURST);
+        if enough {
+            *bytes -= costs;
+        }
+        enough
     }
 
     /// Whether RTCP is about our streams or from a source of the other side's.
