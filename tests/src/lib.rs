@@ -6,6 +6,7 @@ pub mod bench;
 pub mod cable;
 pub mod device;
 pub mod embedded;
+pub mod eyes;
 pub mod gaps;
 pub mod in_a_row;
 pub mod load;

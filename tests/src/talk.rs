@@ -8,13 +8,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use carillon_client::peer::Detour;
 use carillon_client::{
-    CHIRP_EVERY, ClientConfig, EchoControl, EndState, Phase, SoundChange, SoundSetup, SoundSource, chirp,
+    CHIRP_EVERY, ClientConfig, EchoControl, EndState, MediaOn, Phase, SoundChange, SoundSetup, SoundSource,
+    chirp,
 };
 use carillon_link::{End, Forwarder, Plan, Script, Settings};
 use carillon_measure::chirp::{MouthToEar, Search, mouth_to_ear};
 use carillon_measure::recording::Recording;
+use carillon_wire::frame::Media;
 use carillon_wire::{Bytes32, CallId};
 
+use crate::eyes::Eyes;
 use crate::person::Person;
 use crate::server::Server;
 use crate::wire_tap::{Tap, TappedPeers};
@@ -41,6 +44,10 @@ pub struct Talk {
     pub ada_tap: Tap,
     /// What Grace's path carries.
     pub grace_tap: Tap,
+    /// What Ada sees of Grace.
+    pub ada_sees: Eyes,
+    /// What Grace sees of Ada.
+    pub grace_sees: Eyes,
     folder: Folder,
     since: Instant,
 }
@@ -86,27 +93,32 @@ impl Talk {
         std::fs::create_dir_all(&folder)?;
         let folder = Folder(folder);
         let (ada_tap, grace_tap) = (Tap::default(), Tap::default());
-        let with_sound = |name: &str, end: End, tap: &Tap| {
+        let (ada_sees, grace_sees) = (Eyes::default(), Eyes::default());
+        let with_sound = |name: &str, end: End, tap: &Tap, eyes: &Eyes| {
             let mut peers = TappedPeers::new(tap.clone());
             if let Some((_, fingerprint)) = forged.filter(|(liar, _)| *liar == end) {
                 peers = peers.forged(fingerprint);
             }
-            let sound = chirps_into(&folder.record(name));
+            let (sound, video) = (chirps_into(&folder.record(name)), eyes.setup());
             let (line, other) = (Arc::clone(&line), end.other());
             let stand_in = move |candidate: &str| line.stand_in(other, candidate);
             move |config: &mut ClientConfig| {
                 config.peers = Arc::new(Detour::new(peers, stand_in));
                 config.sound = sound;
+                config.video = video;
             }
         };
-        let (ada_with, grace_with) =
-            (with_sound("ada", End::A, &ada_tap), with_sound("grace", End::B, &grace_tap));
+        let (ada_with, grace_with) = (
+            with_sound("ada", End::A, &ada_tap, &ada_sees),
+            with_sound("grace", End::B, &grace_tap, &grace_sees),
+        );
         let ada = Person::online_with(&server.url(), "ada", ada_with).await?;
         let grace = Person::online_with(&server.url(), "grace", grace_with).await?;
         ada.client.follow(grace.handle.clone()).await?;
         grace.client.follow(ada.handle.clone()).await?;
         let call = CallId::new([0; 16]);
-        Ok(Self { ada, grace, call, line, ada_tap, grace_tap, folder, since: Instant::now() })
+        let since = Instant::now();
+        Ok(Self { ada, grace, call, line, ada_tap, grace_tap, ada_sees, grace_sees, folder, since })
     }
 
     /// Ada calls, and Grace accepts.
@@ -117,6 +129,28 @@ impl Talk {
         self.call = self.ada.dial(&self.grace).await?;
         self.grace.until_rung().await?;
         self.grace.client.accept(self.call, false).await?;
+        Ok(())
+    }
+
+    /// Ada calls with video, and Grace accepts with hers on.
+    ///
+    /// # Errors
+    /// When it does not come to that.
+    pub async fn place_with_video(&mut self) -> Result<()> {
+        self.call = self.ada.client.dial(self.grace.handle.clone(), Media::Video).await?;
+        self.grace.until_rung().await?;
+        self.grace.client.accept(self.call, true).await?;
+        Ok(())
+    }
+
+    /// Turns the cameras on or off.
+    ///
+    /// # Errors
+    /// When the call is over.
+    pub async fn switch_camera(&self, ada: bool, grace: bool) -> Result<()> {
+        let media = |video| MediaOn { audio: true, video, screen: false };
+        self.ada.client.set_media(self.call, media(ada)).await?;
+        self.grace.client.set_media(self.call, media(grace)).await?;
         Ok(())
     }
 

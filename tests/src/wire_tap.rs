@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use carillon_client::peer::{
     AudioPath, OutgoingAudio, PathStats, Peer, PeerCommand, PeerEvents, PeerFactory, ReceivedAudio, Role,
-    Transport,
+    Transport, VideoPath,
 };
 use carillon_transport::{AudioReceiver, AudioSender, Event, Interfaces, PeerConfig};
 use carillon_wire::frame::Media;
@@ -92,6 +92,10 @@ impl Peer for TappedPeer {
             peer: Arc::clone(&self.peer),
             tap: self.tap.clone(),
         }))
+    }
+
+    fn video(&mut self) -> Option<VideoPath> {
+        Some(VideoPath::of(&self.peer))
     }
 }
 

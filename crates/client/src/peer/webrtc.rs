@@ -104,9 +104,15 @@ impl Peer for WebRtcPeer {
     }
 
     fn video(&mut self) -> Option<VideoPath> {
-        let incoming = WebRtcVideoIn { receiver: self.0.received_video(), peer: Arc::clone(&self.0) };
-        let outgoing = Box::new(WebRtcVideoOut(self.0.video()));
-        Some(VideoPath { outgoing, incoming: Box::new(incoming) })
+        Some(VideoPath::of(&self.0))
+    }
+}
+
+impl VideoPath {
+    /// The way of the pictures of a peer connection.
+    pub fn of(peer: &Arc<carillon_transport::Peer>) -> Self {
+        let incoming = WebRtcVideoIn { receiver: peer.received_video(), peer: Arc::clone(peer) };
+        Self { outgoing: Box::new(WebRtcVideoOut(peer.video())), incoming: Box::new(incoming) }
     }
 }
 
