@@ -2,14 +2,18 @@
 
 use anyhow::{Context as _, Result};
 use carillon_client::Phase;
-use carillon_client::camera::bar_code::Mark;
 use carillon_link::Settings;
+use carillon_tests::eyes::Picture;
 use carillon_tests::server::Server;
 use carillon_tests::talk::Talk;
 
 /// The bar codes can all be read, and the pictures are in order.
-fn in_order(pictures: Vec<Option<Mark>>) -> Result<()> {
-    let marks = pictures.into_iter().collect::<Option<Vec<_>>>().context("a bar code can't be read")?;
+fn in_order(pictures: Vec<Picture>) -> Result<()> {
+    let marks = pictures
+        .into_iter()
+        .map(|picture| picture.mark)
+        .collect::<Option<Vec<_>>>()
+        .context("a bar code can't be read")?;
     assert!(marks.windows(2).all(|pair| pair[0].number < pair[1].number), "{marks:?}");
     Ok(())
 }

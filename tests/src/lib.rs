@@ -16,4 +16,5 @@ pub mod server;
 pub mod soak;
 pub mod talk;
 pub mod terminal;
+pub mod video;
 pub mod wire_tap;

@@ -63,6 +63,8 @@ pub(crate) enum Part {
     Server,
     /// Set-up times, mouth-to-ear, speech over bad lines, what a call costs.
     Audio,
+    /// Delay of pictures, how they follow a line, what they cost.
+    Video,
 }
 
 /// What can be explained.
@@ -93,6 +95,7 @@ impl Topic {
   test          formatting, lints, licences, documentation, all tests
   bench server  what the server can carry
   bench audio   how fast, how late and how good a call sounds
+  bench video   how late pictures are, how they follow a line, and what they cost
   soak          hours of calling, and what they leave behind
   fuzz          the parsers and the jitter buffer against what nobody would send
 
@@ -126,6 +129,7 @@ Runs these steps in order and stops at the first that fails:
 Builds with optimisation and measures. PART is:
   server   memory of idle sockets, calls per second, delay from create to ring
   audio    set-up times, mouth-to-ear, speech over bad lines, echo, drift, processor and memory of a call
+  video    glass-to-glass, a line that gets narrow and wide, losses, processor and memory of a call with pictures
 
   --json FILE   also write the numbers to FILE
 Further arguments are passed on to the benchmark: `audio` takes --only virtual, connect or desk, and --speech FILE."
@@ -173,7 +177,7 @@ impl fmt::Display for Problem {
                 write!(f, "there is no step `{word}`; there are {known}")
             }
             Self::UnknownPart(word) => {
-                write!(f, "there is nothing to measure called `{word}`; there are server and audio")
+                write!(f, "there is nothing to measure called `{word}`; there are server, audio and video")
             }
             Self::Missing(what) => write!(f, "{what} is missing"),
         }
@@ -251,8 +255,9 @@ fn parse_bench(words: Vec<String>) -> Result<Task, Problem> {
     let part = match words.next() {
         Some(word) if word == "server" => Part::Server,
         Some(word) if word == "audio" => Part::Audio,
+        Some(word) if word == "video" => Part::Video,
         Some(word) => return Err(Problem::UnknownPart(word)),
-        None => return Err(Problem::Missing("what to measure (server or audio)")),
+        None => return Err(Problem::Missing("what to measure (server, audio or video)")),
     };
     let arguments: Vec<String> = words.collect();
     if arguments.last().is_some_and(|word| word == "--json") {
@@ -347,7 +352,7 @@ mod tests {
             ("test lint", Problem::UnknownArgument("lint".to_owned())),
             ("test --only", Problem::Missing("the step after --only")),
             ("test --only lint", Problem::UnknownStep("lint".to_owned())),
-            ("bench", Problem::Missing("what to measure (server or audio)")),
+            ("bench", Problem::Missing("what to measure (server, audio or video)")),
             ("bench media", Problem::UnknownPart("media".to_owned())),
             ("fuzz jitter_buffer 0", Problem::UnknownArgument("0".to_owned())),
             ("fuzz one two", Problem::UnknownArgument("two".to_owned())),

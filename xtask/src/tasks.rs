@@ -47,6 +47,7 @@ pub(crate) fn bench(part: Part, arguments: &[String]) -> Result<(), Failure> {
             offer_sound_server();
             ("bench-audio", &["carillon-cli", "carillon-server", "carillon-tests"])
         }
+        Part::Video => ("bench-video", &["carillon-server", "carillon-tests"]),
     };
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     build(&["--release", "--bins"].into_iter().chain(packages).collect::<Vec<_>>())?;
