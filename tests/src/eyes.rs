@@ -42,7 +42,7 @@ impl Eyes {
     pub fn setup(&self) -> VideoSetup {
         let eyes = self.clone();
         VideoSetup::On {
-            camera: "pattern".to_owned(),
+            camera: Some("pattern".to_owned()),
             screen: Arc::new(move |shown| {
                 let mark = bar_code::read(&shown.picture);
                 eyes.seen().push(Picture {

@@ -168,6 +168,9 @@ pub(crate) struct Sound {
     /// Name or id as `carillon devices` shows it, or wav:FILE, null.
     #[arg(long, value_name = "DEVICE")]
     pub(crate) speaker: Option<String>,
+    /// Send pictures from this camera: `pattern` is a scene with a bar code. A call that comes with video is answered with it.
+    #[arg(long, value_name = "CAMERA")]
+    pub(crate) camera: Option<String>,
     /// Whether the other side's voice is taken out of the microphone.
     #[arg(long, value_name = "WHEN")]
     pub(crate) echo_control: Option<EchoWhen>,
@@ -386,7 +389,7 @@ pub(crate) struct Listen {
 pub(crate) struct Call {
     /// For example @ada.
     pub(crate) handle: Handle,
-    /// Call with the camera on.
+    /// Call with video: see the other side, and be seen with `--camera`.
     #[arg(long)]
     pub(crate) video: bool,
     /// Hang up this long after the call is up.

@@ -10,9 +10,11 @@ mod text;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use carillon_client::{Client, ClientConfig, LocalCode, SoundChange, SoundSetup, SoundSource};
+use carillon_client::{Client, ClientConfig, LocalCode, SoundChange, SoundSetup, SoundSource, VideoSetup};
+use carillon_wire::CallId;
 use clap::Parser as _;
 
 use args::{Cli, Command};
@@ -79,6 +81,7 @@ async fn open(cli: &Cli, output: Output) -> Result<Client, Failure> {
         insecure_http: cli.insecure_http,
         insecure_secrets: cli.insecure_secrets,
         sound: sound(&cli.command),
+        video: video(&cli.command, output),
         ca: cli.ca.clone(),
         hide_address: cli.hide_address,
         ..ClientConfig::new(profile)
@@ -113,6 +116,36 @@ fn sound(command: &Command) -> SoundSetup {
         },
         _ => SoundSetup::Off,
     }
+}
+
+/// What a command does about pictures: a terminal can't show them, but tells that they come.
+fn video(command: &Command, output: Output) -> VideoSetup {
+    let (Command::Listen(args::Listen { sound, .. }) | Command::Call(args::Call { sound, .. })) = command
+    else {
+        return VideoSetup::Off;
+    };
+    let size = Mutex::new(None);
+    VideoSetup::On {
+        camera: sound.camera.clone(),
+        screen: Arc::new(move |shown| {
+            let now = Some((shown.call, shown.picture.width(), shown.picture.height()));
+            let mut size = size.lock().unwrap_or_else(PoisonError::into_inner);
+            if let (true, Some((call, width, height))) = (*size != now, now) {
+                *size = now;
+                let text = output.lang.seen(width, height);
+                output.event(None, &Seen { event: "picture", call, width, height }, Some(text));
+            }
+        }),
+    }
+}
+
+/// The other side's pictures have another size, or are the first.
+#[derive(serde::Serialize)]
+struct Seen {
+    event: &'static str,
+    call: CallId,
+    width: u32,
+    height: u32,
 }
 
 /// Where the system keeps a program's data.

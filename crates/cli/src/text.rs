@@ -166,6 +166,7 @@ sentences! {
     incoming_video(who): "{who} calls with video.", "{who} appelle en vidéo.";
     incoming_waiting(who): "{who} calls too. Answering hangs up the other call.", "{who} appelle aussi. Répondre raccroche l’autre appel.";
     incoming_changed(who): "Careful: {who} is another account than before. Not answered by itself.", "Attention : {who} est un autre compte qu’avant. Pas de réponse automatique.";
+    seen(width, height): "Pictures come: {width} × {height}.", "Des images arrivent : {width} × {height}.";
     accepted(who): "Accepted. Connecting to {who}…", "Accepté. Connexion à {who}…";
     connected(who): "Connected to {who}.", "Relié à {who}.";
     reconnecting(): "The connection is lost. Looking for another way…", "La connexion est perdue. Recherche d’un autre chemin…";

@@ -240,7 +240,7 @@ impl Client {
         };
         let video = match config.video {
             VideoSetup::Off => None,
-            VideoSetup::On { camera, screen } => Some(VideoEngine::new(&camera, screen)?),
+            VideoSetup::On { camera, screen } => Some(VideoEngine::new(camera.as_deref(), screen)?),
         };
         let start =
             Start { signed_in: signed_in.clone(), account, settings, replays, engine, from_sound, video };

@@ -36,6 +36,7 @@ mod video;
 
 pub use address::ServerAddress;
 pub use carillon_devices::{CHIRP_EVERY, camera, chirp};
+pub use carillon_media::picture;
 pub use client::{
     Client, ClientConfig, EndState, Events, NewAccount, RecoveryPhrase, SoundDeviceInfo, SoundState, Whom,
 };

@@ -45,8 +45,8 @@ pub enum VideoSetup {
     Off,
     /// Calls have pictures.
     On {
-        /// `pattern`.
-        camera: String,
+        /// `pattern`; none sends no pictures, and sees those of others.
+        camera: Option<String>,
         /// Where the other side's go.
         screen: Screen,
     },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carillon_client::{
-    CallState, Client, ClientError, ClientEvent, Connection, Events, LocalCode, Phase, Why,
+    CallState, Client, ClientError, ClientEvent, Connection, Events, LocalCode, MediaOn, Phase, Why,
 };
 use carillon_wire::CallId;
 use carillon_wire::frame::Media;
@@ -33,6 +33,11 @@ pub(super) async fn run(client: &Client, output: Output, how: Call) -> Outcome {
             explain(&error, output)
         }
     })?;
+    if how.video && how.sound.camera.is_none() {
+        // To see, and not to be seen.
+        let media = MediaOn { audio: true, video: false, screen: false };
+        client.set_media(dialled, media).await.map_err(|error| explain(&error, output))?;
+    }
     let keys = Keys::open();
     if keys.are_there() {
         output.say(&output.lang.keys_call());

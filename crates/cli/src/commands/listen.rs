@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use carillon_client::{CallState, Client, ClientEvent, Connection, Phase, Trust, Why};
 use carillon_wire::CallId;
-use carillon_wire::frame::DeclineScope;
+use carillon_wire::frame::{DeclineScope, Media};
 use tokio::time::{Instant, sleep_until};
 
 use super::story::Story;
@@ -41,6 +41,8 @@ pub(super) async fn run(client: &Client, output: Output, how: Listen) -> Outcome
         output,
         manner,
         once: how.once,
+        camera: how.sound.camera.is_some(),
+        video: false,
         story: Story::default(),
         incoming: None,
         on: None,
@@ -53,6 +55,10 @@ struct Listening<'a> {
     output: Output,
     manner: Manner,
     once: bool,
+    /// There is a camera to answer with.
+    camera: bool,
+    /// The call that rings came with video.
+    video: bool,
     story: Story,
     /// The call that rings.
     incoming: Option<CallId>,
@@ -103,6 +109,7 @@ impl Listening<'_> {
             Phase::Incoming | Phase::Waiting => {
                 if self.incoming != Some(call.call) {
                     self.incoming = Some(call.call);
+                    self.video = call.media == Media::Video;
                     self.arrived(call).await;
                 }
                 None
@@ -127,7 +134,9 @@ impl Listening<'_> {
     async fn arrived(&self, call: &CallState) {
         // Somebody who may not be who they were is never answered by itself.
         let done = match self.manner {
-            Manner::Answer if call.with.trust != Trust::Changed => self.client.accept(call.call, false).await,
+            Manner::Answer if call.with.trust != Trust::Changed => {
+                self.client.accept(call.call, self.camera && self.video).await
+            }
             Manner::Decline => self.client.decline(call.call, DeclineScope::All).await,
             Manner::Answer | Manner::Ask => Ok(()),
         };
@@ -138,7 +147,7 @@ impl Listening<'_> {
 
     async fn typed(&self, key: Key) {
         let done = match (key, self.incoming, self.on) {
-            (Key::Answer, Some(call), _) => self.client.accept(call, false).await,
+            (Key::Answer, Some(call), _) => self.client.accept(call, self.camera && self.video).await,
             (Key::Decline, Some(call), _) => self.client.decline(call, DeclineScope::All).await,
             (Key::HangUp, _, Some(call)) | (Key::HangUp, Some(call), None) => self.client.hang_up(call).await,
             (Key::Answer | Key::Decline, None, _) | (Key::HangUp, None, None) => Ok(()),

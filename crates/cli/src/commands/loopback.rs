@@ -252,7 +252,7 @@ async fn person(
         peers: Arc::new(line::peers(Arc::clone(setting.line), who.end())),
         sound: SoundSetup::On { change, source: SoundSource::Microphone },
         video: if setting.how.video {
-            VideoSetup::On { camera: "pattern".to_owned(), screen: setting.eyes.screen(who) }
+            VideoSetup::On { camera: Some("pattern".to_owned()), screen: setting.eyes.screen(who) }
         } else {
             VideoSetup::Off
         },

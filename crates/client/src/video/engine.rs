@@ -19,7 +19,8 @@ const WANTED: Wanted = Wanted { width: 1280, height: 720, frame_rate: 30 };
 
 /// The pictures of this client.
 pub(crate) struct VideoEngine {
-    choice: CameraChoice,
+    /// None: there is no camera to send from.
+    choice: Option<CameraChoice>,
     screen: Screen,
     demand: VideoDemand,
     slot: FrameSlot,
@@ -32,7 +33,6 @@ struct Running {
     sends: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     incoming: JoinHandle<()>,
-    _outgoing: JoinHandle<()>,
 }
 
 impl Drop for Running {
@@ -45,10 +45,11 @@ impl Drop for Running {
 impl VideoEngine {
     /// # Errors
     /// `invalid` when the camera is named by nothing.
-    pub(crate) fn new(camera: &str, screen: Screen) -> Result<Self, ClientError> {
-        let choice = camera
-            .parse()
-            .map_err(|error| ClientError::saying(LocalCode::Invalid, format!("Which camera? {error}.")))?;
+    pub(crate) fn new(camera: Option<&str>, screen: Screen) -> Result<Self, ClientError> {
+        let wrong = |error: carillon_devices::ChoiceError| {
+            ClientError::saying(LocalCode::Invalid, format!("Which camera? {error}."))
+        };
+        let choice = camera.map(str::parse).transpose().map_err(wrong)?;
         let (demand, slot) = (VideoDemand::default(), FrameSlot::new());
         Ok(Self { choice, screen, demand, slot, camera: None, calls: HashMap::new() })
     }
@@ -85,8 +86,8 @@ impl VideoEngine {
         }
         if !self.demand.camera {
             self.camera = None;
-        } else if self.camera.is_none() {
-            match Camera::open(&self.choice, WANTED, self.slot.clone()) {
+        } else if let (None, Some(choice)) = (&self.camera, &self.choice) {
+            match Camera::open(choice, WANTED, self.slot.clone()) {
                 Ok(camera) => self.camera = Some(camera),
                 Err(error) => tracing::warn!(%error, "the camera can't be opened"),
             }
@@ -97,9 +98,9 @@ impl VideoEngine {
         let (sends, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let VideoPath { outgoing, incoming } = path;
         let out = outgoing::Outgoing::new(outgoing, self.slot.clone(), Arc::clone(&sends), Arc::clone(&stop));
-        let _outgoing = thread::Builder::new().name("video out".to_owned()).spawn(move || out.run())?;
+        thread::Builder::new().name("video out".to_owned()).spawn(move || out.run())?;
         let into = incoming::Incoming::new(call, incoming, Arc::clone(&self.screen), Arc::clone(&stop));
         let incoming = thread::Builder::new().name("video in".to_owned()).spawn(move || into.run())?;
-        Ok(Running { sends, stop, incoming, _outgoing })
+        Ok(Running { sends, stop, incoming })
     }
 }

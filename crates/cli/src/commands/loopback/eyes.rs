@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use carillon_client::camera::{Pattern, bar_code, epoch_micros};
+use carillon_client::picture::{Picture, Scaler};
 use carillon_client::{Screen, ShownPicture};
 use carillon_measure::pictures::{Sight, ssim};
-use carillon_media::picture::{Picture, Scaler};
 
 use super::studio::Who;
 
