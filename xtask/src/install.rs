@@ -23,6 +23,8 @@ enum Sign {
     Program(&'static str),
     /// A library that pkg-config knows.
     Library(&'static str),
+    /// The library that bindgen loads, which pkg-config does not know.
+    Libclang,
 }
 
 /// A package of Debian and Ubuntu.
@@ -53,6 +55,12 @@ const FOR_BUILDING: &[Package] = &[
         name: "pkg-config",
         sign: Sign::Program("pkg-config"),
         why: "finds the library below",
+        linux_only: true,
+    },
+    Package {
+        name: "libclang-dev",
+        sign: Sign::Libclang,
+        why: "reads the headers of Linux for cameras",
         linux_only: true,
     },
     Package {
@@ -92,8 +100,22 @@ impl Package {
             Sign::Library(library) => {
                 output(Command::new("pkg-config").args(["--exists", library])).is_some()
             }
+            Sign::Libclang => std::env::var_os("LIBCLANG_PATH").is_some() || has_libclang(Path::new("/usr")),
         }
     }
+}
+
+/// Whether libclang lies in one of the folders below `root` where distributions put it, in any version.
+fn has_libclang(root: &Path) -> bool {
+    let folders =
+        |at: PathBuf| std::fs::read_dir(at).into_iter().flatten().flatten().map(|entry| entry.path());
+    let below: Vec<_> = folders(root.join("lib")).collect();
+    let places = below.iter().map(|at| at.join("lib")).chain(below.iter().cloned());
+    places.chain(["lib", "lib64"].map(|name| root.join(name))).flat_map(folders).any(|file| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let rest = name.strip_prefix("libclang").filter(|rest| !rest.starts_with("-cpp"));
+        rest.is_some_and(|rest| rest.contains(".so"))
+    })
 }
 
 /// Makes sure of a C compiler and of the system's libraries.
@@ -303,6 +325,19 @@ mod tests {
         assert!(package(Sign::Program("cargo")).is_there());
         assert!(!package(Sign::Program("carillon-no-such-program")).is_there());
         assert!(!package(Sign::Library("carillon-no-such-library")).is_there());
+    }
+
+    #[test]
+    fn libclang_is_found_in_any_version() {
+        let root = std::env::temp_dir().join(format!("carillon-libclang-{}", std::process::id()));
+        let folder = root.join("lib/llvm-99/lib");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("libclang-cpp.so.99"), "").unwrap();
+        let without = has_libclang(&root);
+        std::fs::write(folder.join("libclang-99.so.1"), "").unwrap();
+        let with = has_libclang(&root);
+        std::fs::remove_dir_all(&root).unwrap();
+        assert_eq!((without, with), (false, true));
     }
 
     #[test]

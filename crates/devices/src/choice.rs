@@ -12,9 +12,6 @@ pub enum ChoiceError {
     /// `wav:` without a file.
     #[error("`wav:` wants a file behind it, as in `wav:voice.wav`")]
     NoFile,
-    /// Neither a camera nor a word for one.
-    #[error("there is no such camera; `pattern` is a synthetic one")]
-    NoCamera,
 }
 
 /// Where the sound of this end comes from.

@@ -75,15 +75,26 @@ pub(crate) fn resolve<'a>(
     kind: SoundKind,
     devices: &'a [SoundDevice],
 ) -> Option<&'a SoundDevice> {
-    let of_kind = || devices.iter().filter(|device| device.kind == kind);
+    let of_kind = devices.iter().filter(|device| device.kind == kind);
+    named(words, of_kind, |device| device.id.as_str(), |device| device.name.as_str())
+}
+
+/// The one of `all` that a person means by `words`, by the rules of [`resolve`].
+pub(crate) fn named<'a, T>(
+    words: &str,
+    all: impl IntoIterator<Item = &'a T, IntoIter: Clone>,
+    id: fn(&T) -> &str,
+    name: fn(&T) -> &str,
+) -> Option<&'a T> {
+    let all = all.into_iter();
     let wanted = words.to_lowercase();
-    if let Some(found) = of_kind().find(|device| device.id.as_str() == words) {
+    if let Some(found) = all.clone().find(|one| id(one) == words) {
         return Some(found);
     }
-    if let Some(found) = of_kind().find(|device| device.name.to_lowercase() == wanted) {
+    if let Some(found) = all.clone().find(|one| name(one).to_lowercase() == wanted) {
         return Some(found);
     }
-    let mut partly = of_kind().filter(|device| device.name.to_lowercase().contains(&wanted));
+    let mut partly = all.filter(|one| name(one).to_lowercase().contains(&wanted));
     partly.next().filter(|_| partly.next().is_none())
 }
 

@@ -1,5 +1,6 @@
-//! Whether the system lets this program hear the microphone.
+//! Whether the system lets this program hear the microphone and see by the camera.
 
+use crate::camera::CameraProblem;
 use crate::problem::Problem;
 
 /// Asks macOS. A microphone that was refused would deliver silence there, not an error.
@@ -28,5 +29,37 @@ pub(crate) fn microphone() -> Result<(), Problem> {
 #[cfg(not(target_os = "macos"))]
 #[expect(clippy::unnecessary_wraps, reason = "macOS can refuse")]
 pub(crate) fn microphone() -> Result<(), Problem> {
+    Ok(())
+}
+
+/// Asks macOS. Where nobody was asked yet, a person is asked now, and the camera is tried again until they answered.
+///
+/// # Errors
+/// [`CameraProblem::PermissionDenied`].
+#[cfg(target_os = "macos")]
+#[expect(unsafe_code, reason = "AVFoundation is reached by message sends")]
+pub(crate) fn camera() -> Result<(), CameraProblem> {
+    use objc2_av_foundation::{AVAuthorizationStatus, AVCaptureDevice, AVMediaTypeVideo};
+    // SAFETY: a constant of the framework, set before the program runs.
+    let Some(video) = (unsafe { AVMediaTypeVideo }) else { return Ok(()) };
+    // SAFETY: as above for the microphone.
+    let status = unsafe { AVCaptureDevice::authorizationStatusForMediaType(video) };
+    if status == AVAuthorizationStatus::Authorized {
+        return Ok(());
+    }
+    if status == AVAuthorizationStatus::NotDetermined {
+        static ASKED: std::sync::Once = std::sync::Once::new();
+        ASKED.call_once(|| nokhwa::nokhwa_initialize(|_| ()));
+    }
+    Err(CameraProblem::PermissionDenied)
+}
+
+/// Elsewhere the answer comes from opening the camera.
+///
+/// # Errors
+/// None.
+#[cfg(not(target_os = "macos"))]
+#[expect(clippy::unnecessary_wraps, reason = "macOS can refuse")]
+pub(crate) fn camera() -> Result<(), CameraProblem> {
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Three planes, one after the other in one piece of memory: luma, then the two colour planes of half the width and
 //! half the height. Values are those of BT.601 in its limited range (16 to 235), as cameras and browsers have them.
 
+pub mod bar_code;
 pub mod convert;
 mod pool;
 mod scale;

@@ -24,7 +24,8 @@ const ROWS: &[Row] = &[
     Row { member: "carillon-policy", normal: &["carillon-wire"], dev: &[] },
     Row { member: "carillon-e2e", normal: &["carillon-wire"], dev: &[] },
     Row { member: "carillon-media", normal: &[], dev: &[] },
-    Row { member: "carillon-devices", normal: &["carillon-media"], dev: &[] },
+    Row { member: "carillon-devices", normal: &["carillon-media"], dev: &["carillon-fakecam"] },
+    Row { member: "carillon-fakecam", normal: &["carillon-media"], dev: &[] },
     Row { member: "carillon-link", normal: &[], dev: &[] },
     Row { member: "carillon-measure", normal: &["carillon-media"], dev: &[] },
     Row {

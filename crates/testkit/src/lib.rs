@@ -1,5 +1,5 @@
 //! For tests alone: the rules of the house as functions (who may use whom, what a pure crate does without, what every
-//! package and every source file has), sound without hardware ([`pulse`]), networks without hardware ([`machines`]), a
+//! package and every source file has), sound without hardware ([`pulse`]), cameras without hardware ([`fake_camera`]), networks without hardware ([`machines`]), a
 //! relay ([`turn`]), the corpora of the fuzz targets ([`corpus`]), and processes for tests that need one of their own
 //! ([`own_process`]).
 //!
@@ -10,6 +10,7 @@
 
 pub mod corpus;
 pub mod dependencies;
+pub mod fake_camera;
 pub mod files;
 pub mod machines;
 pub mod manifests;

@@ -4,7 +4,7 @@
 //! Two rows of blocks in the top eighth, dark and bright, luma alone: 4 that never change, 24 of the number, 40 of the
 //! time, 8 of a check.
 
-use carillon_media::picture::Picture;
+use super::Picture;
 
 const COLUMNS: usize = 38;
 const ROWS: usize = 2;
