@@ -119,11 +119,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<SettingsAction>,
     },
-    /// The microphones and speakers of this machine, and the devices of your account; try them, or remove one.
+    /// The microphones, speakers and cameras of this machine, and the devices of your account; try them, or remove
+    /// one.
     Devices {
-        /// Play a tone and show how loud the microphone is, for some seconds.
+        /// Play a tone, show how loud the microphone is, and see what the camera gives, for some seconds.
         #[arg(long)]
         test: bool,
+        /// The camera to try: name or id as `carillon devices` shows it, or pattern, FILE.y4m.
+        #[arg(long, value_name = "CAMERA")]
+        camera: Option<String>,
         #[command(flatten)]
         sound: Sound,
         #[command(subcommand)]

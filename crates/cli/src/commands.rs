@@ -2,6 +2,7 @@
 
 mod account;
 mod call;
+mod cameras;
 pub(crate) mod devices;
 mod listen;
 pub(crate) mod loopback;

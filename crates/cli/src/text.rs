@@ -217,6 +217,11 @@ sentences! {
     nothing_from_microphone(): "Nothing comes from your microphone. Is it the right one?", "Rien ne vient de votre micro. Est-ce le bon ?";
     microphones(): "Microphones", "Micros";
     speakers(): "Speakers", "Haut-parleurs";
+    cameras(): "Cameras", "Caméras";
+    camera_gives(size, coding, rate): "The camera gives {size}, {coding}, {rate} pictures a second.", "La caméra donne {size}, {coding}, {rate} images par seconde.";
+    camera_broken(count): "Of its pictures {count} came broken.", "Parmi ses images, {count} sont arrivées abîmées.";
+    no_camera(): "No camera is plugged in.", "Aucune caméra n’est branchée.";
+    camera_drawn(): "drawn", "dessinées";
     none_of_these(): "none", "aucun";
     is_default(): "default", "par défaut";
     is_headset(): "headset", "casque";

@@ -1,10 +1,11 @@
-//! `carillon devices`: what this machine has for sound, and whether it works.
+//! `carillon devices`: what this machine has for sound and pictures, and whether it works.
 
 use std::time::Duration;
 
 use carillon_client::{Client, SoundDeviceInfo, SoundDirection, SoundTest};
 use serde::Serialize;
 
+use super::cameras::{self, Trial};
 use crate::args::Sound;
 use crate::exit::Exit;
 use crate::output::{Failure, Output};
@@ -22,25 +23,29 @@ struct Level {
     microphone_dbfs: f64,
 }
 
-/// Lists the sound devices, or tries them. A machine without sound is no failure of the list.
-pub(crate) async fn sound(output: Output, test: bool, how: &Sound) -> Result<(), Failure> {
+/// Lists the devices of this machine, or tries them. A machine without sound or cameras is no failure of the list.
+pub(crate) async fn of_machine(
+    output: Output,
+    test: bool,
+    camera: Option<&str>,
+    how: &Sound,
+) -> Result<(), Failure> {
     if test {
-        return try_them(output, how).await;
+        return try_them(output, camera, how).await;
     }
-    let devices = match Client::sound_devices().await {
-        Ok(devices) => devices,
-        Err(error) => {
-            output.remark(&output.lang.error(&error));
-            return Ok(());
+    match Client::sound_devices().await {
+        Ok(devices) => {
+            for device in &devices {
+                output.object(device);
+            }
+            output.say(&output.lang.microphones());
+            output.say(&list(&devices, SoundDirection::Microphone, output));
+            output.say(&output.lang.speakers());
+            output.say(&list(&devices, SoundDirection::Speaker, output));
         }
-    };
-    for device in &devices {
-        output.object(device);
+        Err(error) => output.remark(&output.lang.error(&error)),
     }
-    output.say(&output.lang.microphones());
-    output.say(&list(&devices, SoundDirection::Microphone, output));
-    output.say(&output.lang.speakers());
-    output.say(&list(&devices, SoundDirection::Speaker, output));
+    cameras::list(output).await;
     Ok(())
 }
 
@@ -65,18 +70,31 @@ fn line(device: &SoundDeviceInfo, output: Output) -> String {
     format!("{}{notes}\n    {}", device.name, device.id)
 }
 
-/// Plays the test tone, and shows how loud the microphone is.
-async fn try_them(output: Output, how: &Sound) -> Result<(), Failure> {
-    let test = SoundTest::start(how.change()).await.map_err(|error| output.failed(&error))?;
-    output.say(&output.lang.speak_now());
+/// Plays the test tone, shows how loud the microphone is, and what the camera gives.
+async fn try_them(output: Output, camera: Option<&str>, how: &Sound) -> Result<(), Failure> {
+    let camera = Trial::start(output, camera)?;
+    let sound = try_sound(output, how, &camera).await;
+    // Said also where sound does not work.
+    let pictures = camera.finish(output);
+    sound.and(pictures)
+}
+
+async fn try_sound(output: Output, how: &Sound, camera: &Trial) -> Result<(), Failure> {
+    let test = SoundTest::start(how.change()).await;
+    if test.is_ok() {
+        output.say(&output.lang.speak_now());
+    }
     let end = tokio::time::Instant::now() + TEST;
     let mut ticks = tokio::time::interval(SHOW);
     while tokio::time::Instant::now() < end {
         ticks.tick().await;
-        let microphone_dbfs = test.microphone_dbfs();
-        output.show(&Level { microphone_dbfs }, || bar(microphone_dbfs));
+        camera.look();
+        if let Ok(test) = &test {
+            let microphone_dbfs = test.microphone_dbfs();
+            output.show(&Level { microphone_dbfs }, || bar(microphone_dbfs));
+        }
     }
-    let problems = test.finish().await;
+    let problems = test.map_err(|error| output.failed(&error))?.finish().await;
     if problems.is_empty() {
         return Ok(());
     }
