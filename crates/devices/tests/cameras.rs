@@ -56,6 +56,15 @@ fn cameras_are_listed_by_name() {
     });
 }
 
+#[test]
+fn nodes_for_metadata_are_not_listed() {
+    with_fake_cameras(|fake| {
+        fake.plug("video0", "name=Desk camera\norder=0");
+        fake.plug("video1", "name=Desk camera\norder=1");
+        assert_eq!(cameras().unwrap().len(), 1);
+    });
+}
+
 /// Takes a second of pictures in this coding and reads each.
 fn takes(settings: &str, coding: Coding, fake: &carillon_testkit::fake_camera::FakeCameras) -> CameraStatus {
     fake.plug("video0", settings);
@@ -179,5 +188,23 @@ fn a_camera_that_hangs_is_given_up_and_another_one_taken() {
         fake.plug("video1", "name=Door camera\nsizes=320x240");
         camera.switch(&CameraChoice::Named("door".to_owned())).unwrap();
         while next(&slot).0.picture.width() != 320 {}
+    });
+}
+
+#[test]
+fn a_camera_that_hung_is_not_said_to_be_used_elsewhere_and_comes_back_when_it_is_plugged_in_anew() {
+    with_fake_cameras(|fake| {
+        fake.plug("video0", "hang=5");
+        let (camera, slot) = open("default");
+        next(&slot);
+        // Tried again, and still held by the thread that hangs.
+        let status = wait_for(&camera, |status| status.opened > 2);
+        assert_eq!(status.problem, Some(CameraProblem::Stopped));
+        assert_eq!(status.abandoned, 1);
+        fake.pull("video0");
+        wait_for(&camera, |status| status.problem == Some(CameraProblem::NoCamera));
+        while slot.take(Duration::ZERO).is_some() {}
+        fake.plug("video0", "");
+        next(&slot);
     });
 }

@@ -18,6 +18,8 @@ pub(crate) struct Config {
     pub(crate) busy: bool,
     /// `padded=1`: buffers rounded up to whole pages, as v4l2loopback's are
     pub(crate) padded: bool,
+    /// `order=N`: which of its device's nodes it is, as sysfs tells it
+    pub(crate) order: Option<u32>,
     /// `hang=N`: nothing comes after N pictures, and nothing is said
     pub(crate) hang: Option<u32>,
     /// `broken=N`: each Nth picture is cut off in its middle
@@ -60,6 +62,7 @@ pub(crate) fn load(index: u32) -> Option<Config> {
         fps: get("fps").unwrap_or("30,15").split(',').filter_map(|f| f.parse().ok()).collect(),
         busy: get("busy") == Some("1"),
         padded: get("padded") == Some("1"),
+        order: get("order").and_then(|order| order.parse().ok()),
         hang: get("hang").and_then(|count| count.parse().ok()),
         broken: get("broken").and_then(|every| every.parse().ok()),
     })

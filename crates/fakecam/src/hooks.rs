@@ -40,8 +40,13 @@ unsafe fn open_fake(path: *const c_char, flags: c_int) -> Option<c_int> {
     if let Some(n) = path.strip_prefix("/dev/video") {
         return Some(reply(device::open(n.parse().ok()?, flags)));
     }
-    let n = path.strip_prefix("/sys/class/video4linux/video")?.strip_suffix("/name")?;
-    let name = config::load(n.parse().ok()?)?.name + "\n";
+    let (node, attribute) = path.strip_prefix("/sys/class/video4linux/video")?.split_once('/')?;
+    let config = config::load(node.parse().ok()?)?;
+    let name = match attribute {
+        "name" => config.name + "\n",
+        "index" => format!("{}\n", config.order?),
+        _ => return None,
+    };
     let fd = libc::memfd_create(c"name".as_ptr(), libc::MFD_CLOEXEC);
     libc::pwrite(fd, name.as_ptr().cast(), name.len(), 0);
     Some(fd)

@@ -90,8 +90,9 @@ fn stable_id(index: &CameraIndex, misc: &str) -> String {
     if misc.is_empty() { index.to_string() } else { misc.to_owned() }
 }
 
-/// Whether a node is there for pictures: most webcams have another one beside, for metadata. The driver tells in its
-/// capabilities; sysfs tells by order, without waking the camera up.
+/// Whether a node is there for pictures: webcams have a second one for metadata, behind each one for pictures. The
+/// driver would say it in its capabilities, but to ask for those the camera is opened, which wakes it up each second;
+/// so by the order of the device's nodes, as sysfs tells it.
 #[cfg(target_os = "linux")]
 fn gives_pictures(index: &CameraIndex) -> bool {
     let order = std::fs::read_to_string(format!("/sys/class/video4linux/video{index}/index"));

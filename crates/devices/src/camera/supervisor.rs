@@ -118,6 +118,9 @@ impl Supervisor {
     }
 
     fn fails(&self, problem: CameraProblem) {
+        // One that hangs still has the camera, in this program.
+        let is_own = problem == CameraProblem::Busy && !self.hung.is_empty();
+        let problem = if is_own { CameraProblem::Stopped } else { problem };
         self.tell(|status| status.problem = Some(problem));
     }
 

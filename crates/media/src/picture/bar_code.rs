@@ -111,7 +111,10 @@ pub fn read(picture: &Picture) -> Option<Mark> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::picture::Scaler;
 
     const MARK: Mark = Mark { number: 0xA5_5A_3C, micros: 0x12_3456_789A };
 
@@ -157,5 +160,48 @@ mod tests {
         let mark = Mark { number: 0, micros: (1 << TIME_BITS) - 10 };
         assert_eq!(mark.age_at(5), 15);
         assert_eq!(mark.age_at((1 << 50) + 5), 15);
+    }
+
+    /// The mean of the places at most `reach` to the left and to the right.
+    fn blur(picture: &mut Picture, reach: usize) {
+        let width = picture.width() as usize;
+        for row in picture.planes_mut()[0].chunks_exact_mut(width) {
+            let sharp = row.to_vec();
+            for (x, sample) in row.iter_mut().enumerate() {
+                let around = &sharp[x.saturating_sub(reach)..(x + reach + 1).min(width)];
+                *sample = (around.iter().map(|s| usize::from(*s)).sum::<usize>() / around.len()) as u8;
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn scaled_blurred_and_noisy_it_is_read_right_or_not_at_all(
+            number in any::<u32>(), micros in any::<u64>(), reach in 0..4usize, noise in 0..70i16, seed in any::<u64>(),
+        ) {
+            let mark = Mark { number, micros };
+            let read_back = Mark::of(mark.bits()).unwrap();
+            let mut picture = Picture::black(1280, 720).unwrap();
+            draw(&mut picture, mark);
+            let mut small = Picture::black(320, 180).unwrap();
+            Scaler::new().scale(&picture, &mut small);
+            blur(&mut small, reach);
+            let mut state = seed | 1;
+            for sample in small.planes_mut()[0].iter_mut() {
+                // Xorshift (Marsaglia, 2003).
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                let off = (state >> 40) as i16 % (noise + 1);
+                *sample = (i16::from(*sample) + off).clamp(0, 255) as u8;
+            }
+            let found = read(&small);
+            prop_assert!(found.is_none() || found == Some(read_back));
+            if reach < 3 {
+                prop_assert_eq!(found, Some(read_back));
+            }
+        }
     }
 }
