@@ -125,9 +125,6 @@ pub(crate) enum Command {
         /// Play a tone, show how loud the microphone is, and see what the camera gives, for some seconds.
         #[arg(long)]
         test: bool,
-        /// The camera to try: name or id as `carillon devices` shows it, or pattern, FILE.y4m.
-        #[arg(long, value_name = "CAMERA")]
-        camera: Option<String>,
         #[command(flatten)]
         sound: Sound,
         #[command(subcommand)]
@@ -172,7 +169,8 @@ pub(crate) struct Sound {
     /// Name or id as `carillon devices` shows it, or wav:FILE, null.
     #[arg(long, value_name = "DEVICE")]
     pub(crate) speaker: Option<String>,
-    /// Send pictures from this camera: `pattern` is a scene with a bar code. A call that comes with video is answered with it.
+    /// Name or id as `carillon devices` shows it, or default, pattern, FILE.y4m. In a call, pictures are sent from it; one that
+    /// comes with video is answered with it.
     #[arg(long, value_name = "CAMERA")]
     pub(crate) camera: Option<String>,
     /// Whether the other side's voice is taken out of the microphone.

@@ -57,8 +57,8 @@ async fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Loopback(how) => return commands::loopback::run(output, how).await,
         // Needs no account.
-        Command::Devices { test, camera, sound, action: None } => {
-            commands::devices::of_machine(output, *test, camera.as_deref(), sound).await?;
+        Command::Devices { test, sound, action: None } => {
+            commands::devices::of_machine(output, *test, sound.camera.as_deref(), sound).await?;
             if *test {
                 return Ok(Exit::Done);
             }
