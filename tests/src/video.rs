@@ -195,7 +195,6 @@ async fn steady() -> Result<Vec<Row>> {
     let server = Server::start(&[]).await?;
     let (mut talk, _) = call(&server, &[("rate", "1M"), ("queue", "300ms"), ("delay", "10")]).await?;
     talk_on(&mut talk, Duration::from_secs(10)).await?;
-    talk.line.restart();
     let from = Instant::now();
     let before = talk.line.statistics().a_to_b.delivered_bytes;
     talk_on(&mut talk, Duration::from_secs(20)).await?;
