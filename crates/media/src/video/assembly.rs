@@ -278,6 +278,7 @@ impl FrameAssembly {
         let after = self.packets.split_off(&run.end);
         let all = std::mem::replace(&mut self.packets, after);
         self.bytes = self.packets.values().map(|waiting| waiting.packet.payload.len()).sum();
+        let goes_on = self.next == Some(run.start);
         self.next = Some(run.end);
         let parts: Vec<_> = all.range(run).map(|(_, waiting)| &waiting.packet).collect();
         let first = parts.first()?;
@@ -292,6 +293,15 @@ impl FrameAssembly {
             self.await_keyframe();
             return None;
         };
+        // The packets of a keyframe may hold less than they promise: parameters without a picture.
+        let follows = || {
+            self.base.zip(place).is_some_and(|((of, base), place)| of == codec && place.follows(codec, base))
+        };
+        if !(goes_on || frame.keyframe || follows()) {
+            self.stats.malformed += parts.len() as u64;
+            self.await_keyframe();
+            return None;
+        }
         if frame.keyframe {
             self.base = None;
             self.stats.keyframes += 1;

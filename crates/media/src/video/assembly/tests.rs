@@ -177,6 +177,23 @@ fn after_the_decoder_lost_its_thread_a_keyframe_comes_first() {
 }
 
 #[test]
+fn parameters_without_a_picture_are_no_keyframe() {
+    let frames = sent(20, &[]);
+    let mut assembly = FrameAssembly::new();
+    feed(&mut assembly, frames[..5].concat());
+    assembly.await_keyframe();
+    let sequence = frames[4].last().unwrap().sequence.wrapping_add(1);
+    let payload = Bytes::from_static(&[0x67, 0x42, 0xC0, 0x1F, 0xDA, 0x05, 0x06, 0x84]);
+    let parameters = VideoPacket { sequence, marker: true, payload, ..frames[5][0].clone() };
+    assert_eq!(feed(&mut assembly, [parameters]), []);
+    let moved = frames[5..].concat().into_iter().map(|packet| {
+        let sequence = packet.sequence.wrapping_add(1);
+        VideoPacket { sequence, ..packet }
+    });
+    assert_eq!(feed(&mut assembly, moved), [], "what follows refers to what is not there");
+}
+
+#[test]
 fn what_comes_twice_is_counted_and_changes_nothing() {
     let frames = sent(10, &[]);
     let mut assembly = FrameAssembly::new();
