@@ -211,6 +211,8 @@ sentences! {
     quality_delay(): "The line is long: wait for each other.", "La ligne est longue : attendez-vous l’un l’autre.";
     microphone_lost(message): "No microphone for now: {message}", "Pas de micro pour l’instant : {message}";
     speaker_lost(message): "No speaker for now: {message}", "Pas de haut-parleur pour l’instant : {message}";
+    camera_lost(message): "No camera for now: {message}", "Pas de caméra pour l’instant : {message}";
+    camera_back(): "The camera gives pictures.", "La caméra donne des images.";
     microphone_is(name): "Microphone: {name}", "Micro : {name}";
     speaker_is(name): "Speaker: {name}", "Haut-parleur : {name}";
     talking_while_muted(): "Are you talking? You are muted.", "Vous parlez ? Votre micro est coupé.";

@@ -208,7 +208,10 @@ impl Actor {
                     self.renew_relays_at = None;
                     self.request(ClientFrame::Turn {});
                 }
-                () = sleep_until(self.glance_at), if !self.calls.is_empty() => self.glance(),
+                () = sleep_until(self.glance_at), if !self.calls.is_empty() => {
+                    self.glance();
+                    self.camera_says();
+                }
                 () = sleep_until(timeout.unwrap_or(self.upkeep_at)), if timeout.is_some() => {
                     self.machine.handle_timeout(steady_now());
                 }

@@ -351,6 +351,12 @@ pub enum ClientEvent {
     Quality(Quality),
     /// Something about this machine's sound.
     Sound(SoundNews),
+    /// No pictures come from the camera, or they come again.
+    Camera {
+        /// What is wrong, as a sentence; absent when nothing is any more.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
+    },
     /// The own account looks different.
     Account(Account),
     /// Who may call has changed.

@@ -45,7 +45,7 @@ pub enum VideoSetup {
     Off,
     /// Calls have pictures.
     On {
-        /// `pattern`; none sends no pictures, and sees those of others.
+        /// `default`, a name or id of a camera, `pattern`, FILE.y4m; none sends no pictures, and sees those of others.
         camera: Option<String>,
         /// Where the other side's go.
         screen: Screen,

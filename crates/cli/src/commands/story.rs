@@ -38,6 +38,8 @@ impl Story {
             ClientEvent::Missed { unread } if *unread > 0 => Some(lang.unread_missed(unread)),
             ClientEvent::Quality(quality) => self.quality(quality, lang),
             ClientEvent::Sound(news) => sound_text(news, lang),
+            ClientEvent::Camera { problem: Some(problem) } => Some(lang.camera_lost(format!("{problem}."))),
+            ClientEvent::Camera { problem: None } => Some(lang.camera_back()),
             ClientEvent::Missed { .. }
             | ClientEvent::FirstSound { .. }
             | ClientEvent::Tone { .. }

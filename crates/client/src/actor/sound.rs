@@ -1,4 +1,4 @@
-//! What the calls mean for the sound, and what the sound says.
+//! What the calls mean for sound and pictures, and what these say.
 
 use carillon_call::{CallView, Direction, Phase, Why};
 use carillon_wire::CallId;
@@ -8,6 +8,7 @@ use crate::dto::{ClientEvent, Tone};
 use crate::error::{ClientError, LocalCode};
 use crate::sound::{Demand, DeskStatus, EndTone, News, SoundChange, SoundSettings};
 use crate::store::fact;
+use crate::video::VideoEngine;
 
 impl Actor {
     /// A tone starts or stops.
@@ -46,6 +47,13 @@ impl Actor {
             News::Sound(news) => ClientEvent::Sound(news),
             News::FirstSound(call) => ClientEvent::FirstSound { call },
         });
+    }
+
+    /// A camera that is away, in use elsewhere or refused is looked for again; until then a person should know.
+    pub(super) fn camera_says(&mut self) {
+        if let Some(problem) = self.video.as_mut().and_then(VideoEngine::news) {
+            self.emit(ClientEvent::Camera { problem });
+        }
     }
 
     pub(super) fn set_sound(&mut self, change: SoundChange) -> Result<SoundSettings, ClientError> {

@@ -25,6 +25,10 @@ pub(crate) struct VideoEngine {
     demand: VideoDemand,
     slot: FrameSlot,
     camera: Option<Camera>,
+    /// Why it could not be opened at all.
+    refused: Option<String>,
+    /// What was told of it.
+    told: Option<String>,
     calls: HashMap<CallId, Running>,
 }
 
@@ -51,7 +55,8 @@ impl VideoEngine {
         };
         let choice = camera.map(str::parse).transpose().map_err(wrong)?;
         let (demand, slot) = (VideoDemand::default(), FrameSlot::new());
-        Ok(Self { choice, screen, demand, slot, camera: None, calls: HashMap::new() })
+        let calls = HashMap::new();
+        Ok(Self { choice, screen, demand, slot, camera: None, refused: None, told: None, calls })
     }
 
     /// A call's pictures have a way now.
@@ -80,16 +85,28 @@ impl VideoEngine {
         self.apply();
     }
 
+    /// What is wrong with the camera, where that is something else than was told before; `Some(None)`: nothing any more.
+    pub(crate) fn news(&mut self) -> Option<Option<String>> {
+        let problem = match &self.camera {
+            Some(camera) => camera.status().problem.map(|problem| problem.to_string()),
+            None => self.refused.clone(),
+        };
+        (problem != self.told).then(|| {
+            self.told.clone_from(&problem);
+            problem
+        })
+    }
+
     fn apply(&mut self) {
         for (call, running) in &self.calls {
             running.sends.store(self.demand.sends == Some(*call), Ordering::Release);
         }
         if !self.demand.camera {
-            self.camera = None;
+            (self.camera, self.refused) = (None, None);
         } else if let (None, Some(choice)) = (&self.camera, &self.choice) {
             match Camera::open(choice, WANTED, self.slot.clone()) {
-                Ok(camera) => self.camera = Some(camera),
-                Err(error) => tracing::warn!(%error, "the camera can't be opened"),
+                Ok(camera) => (self.camera, self.refused) = (Some(camera), None),
+                Err(error) => self.refused = Some(error.to_string()),
             }
         }
     }

@@ -29,7 +29,7 @@ const LATEST: f64 = 0.49;
 pub(super) const PARTS: &[(&str, &[&str])] = &[
     ("sound", &["audio"]),
     ("devices", &["sound", "sound-desk", "microphone", "speaker"]),
-    ("camera (a scene is drawn)", &["camera"]),
+    ("camera (a scene is drawn)", &["camera", "synthetic came"]),
     ("pictures, encoding", &["video out"]),
     ("pictures, decoding, and what measures them", &["video in"]),
     ("line", &["link", "line"]),
