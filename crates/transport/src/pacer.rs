@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::rate::LONG;
 use crate::video::OutgoingFrame;
 
 /// So much faster than the encoder's rate: a frame that is larger than others still leaves within its interval or two.
@@ -18,8 +19,6 @@ const LEAST: f64 = 400_000.0;
 /// While the line has a queue to drain: hardly faster than the encoder's rate, and that is low then.
 const DRAINING: f64 = 1.1;
 const LEAST_DRAINING: f64 = 60_000.0;
-/// What is a queue to drain.
-const QUEUE: Duration = Duration::from_millis(80);
 /// What may leave at once.
 const BURST: Duration = Duration::from_millis(10);
 /// What a packet has beside its payload: RTP with extensions, SRTP, UDP and IP, in bytes.
@@ -70,7 +69,7 @@ impl Pacer {
 
     /// What the encoder may spend, in bit/s, and how long the line's queue is.
     pub(crate) fn set_rate(&mut self, bitrate: u32, queue: Duration) {
-        let (pace, least) = if queue > QUEUE { (DRAINING, LEAST_DRAINING) } else { (PACE, LEAST) };
+        let (pace, least) = if queue > LONG { (DRAINING, LEAST_DRAINING) } else { (PACE, LEAST) };
         self.rate = (f64::from(bitrate) * pace).max(least) / 8.0;
     }
 

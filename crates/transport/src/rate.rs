@@ -26,7 +26,7 @@ pub(crate) const FIRST: f64 = 600_000.0;
 const BACK_OFF: f64 = 0.85;
 const DRAIN: f64 = 0.35;
 /// A queue that is longer has to be drained. Shorter than the other, it is as good as empty.
-const LONG: Duration = Duration::from_millis(80);
+pub(crate) const LONG: Duration = Duration::from_millis(80);
 const EMPTY: Duration = Duration::from_millis(30);
 /// What is suspect during a try.
 const SUSPECT: Duration = Duration::from_millis(45);

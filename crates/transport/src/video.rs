@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::counters::Counters;
 use crate::drops::Dropped;
+use crate::rate::FIRST;
 
 /// Packets the decoding thread may be behind: a keyframe of 1 MB and more.
 const RECEIVED: usize = 1_024;
@@ -26,9 +27,6 @@ pub const MAX_VIDEO_PAYLOAD: usize = 1_130;
 
 /// Most packets of one frame: a megabyte.
 const MOST_PAYLOADS: usize = 1_000;
-
-/// What is sent before anything is known of the line, in bit/s.
-const FIRST_BITRATE: u32 = 600_000;
 
 /// An encoded picture, cut into payloads.
 #[derive(Debug, Clone)]
@@ -94,7 +92,7 @@ impl VideoState {
         Self {
             codec: AtomicU8::new(0),
             keyframe: AtomicBool::new(false),
-            bitrate: AtomicU32::new(FIRST_BITRATE),
+            bitrate: AtomicU32::new(FIRST as u32),
             queue: AtomicU32::new(0),
             remote_source: AtomicU32::new(0),
             wanted: AtomicBool::new(false),

@@ -1,4 +1,5 @@
-//! Hands sound to the audio thread and pictures to the one that decodes, at the end of the chain and on the task that read it off the socket.
+//! Hands sound to the audio thread and pictures to the one that decodes, at the end of the chain and on the task that
+//! read it off the socket.
 //!
 //! Nothing passes beyond it: the stack's own way to the application is a channel, a task and a log line for each
 //! packet that finds no reader.

@@ -27,6 +27,7 @@ use super::{Passing, ahead, is_audio, video_codec};
 use crate::bucket::Bucket;
 use crate::counters::{Counters, RemoteReport};
 use crate::drops::Dropped;
+use crate::rate::LONG;
 
 /// Sender reports that may still be answered.
 const REMEMBERED: usize = 16;
@@ -38,7 +39,6 @@ const REQUESTS: (u32, u32) = (500, 1_500);
 /// What was lost because a queue ran over would keep it full.
 const REPAIR: f64 = 0.4;
 const REPAIR_DRAINING: f64 = 0.05;
-const QUEUE: Duration = Duration::from_millis(80);
 /// What a packet of pictures counts for, and how much of them may be sent again at once, in bytes.
 const REPAIR_BYTES: f64 = 1_200.0;
 const REPAIR_BURST: f64 = 24_000.0;
@@ -153,7 +153,7 @@ impl Reports {
     /// Whether so many packets of pictures may be sent again now.
     fn may_repair(&mut self, packets: usize, now: Instant) -> bool {
         let video = &self.counters.video;
-        let share = if video.queue() > QUEUE { REPAIR_DRAINING } else { REPAIR };
+        let share = if video.queue() > LONG { REPAIR_DRAINING } else { REPAIR };
         let (bytes, since) = &mut self.repair;
         let elapsed = since.replace(now).map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         *bytes =
