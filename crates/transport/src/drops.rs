@@ -32,6 +32,8 @@ pub enum Dropped {
     TooMuchVideo,
     /// RTCP about, or from, a source that is none of this connection's.
     UnknownReport,
+    /// Feedback about packets that never left, or that has less in it than it says.
+    BadFeedback,
     /// A message on the data channel that is no payload, too long, or one of too many.
     BadMessage,
     /// A description that is too long or not one.
@@ -56,7 +58,7 @@ pub enum Dropped {
 }
 
 /// Every reason, in the order of the discriminants.
-pub const REASONS: [Dropped; 23] = [
+pub const REASONS: [Dropped; 24] = [
     Dropped::Malformed,
     Dropped::Stranger,
     Dropped::Flood,
@@ -70,6 +72,7 @@ pub const REASONS: [Dropped; 23] = [
     Dropped::QueueFull,
     Dropped::TooMuchVideo,
     Dropped::UnknownReport,
+    Dropped::BadFeedback,
     Dropped::BadMessage,
     Dropped::BadDescription,
     Dropped::BadCandidate,

@@ -22,7 +22,8 @@ use crate::config::{Interfaces, PeerConfig};
 use crate::message::MAX_MESSAGE_BYTES;
 
 /// Transport-wide congestion control (draft-holmer-rmcat-transport-wide-cc-extensions-01).
-const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+pub(crate) const TRANSPORT_CC: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// RFC 8843, section 15.
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
@@ -61,6 +62,7 @@ pub(crate) fn media() -> Result<MediaEngine, Error> {
     for (uri, kind) in [
         (MID, RtpCodecKind::Audio),
         (MID, RtpCodecKind::Video),
+        (TRANSPORT_CC, RtpCodecKind::Audio),
         (TRANSPORT_CC, RtpCodecKind::Video),
         (ORIENTATION, RtpCodecKind::Video),
     ] {
@@ -75,7 +77,7 @@ pub(crate) fn codecs(kind: RtpCodecKind) -> Vec<RTCRtpCodecParameters> {
     let (opus, parameters) = OPUS;
     match kind {
         RtpCodecKind::Audio => vec![
-            codec(opus, 48_000, 2, parameters, &[("nack", "")], 111),
+            codec(opus, 48_000, 2, parameters, &[("transport-cc", ""), ("nack", "")], 111),
             codec("audio/rtx", 48_000, 2, "apt=111", &[], 112),
         ],
         RtpCodecKind::Video => VIDEO

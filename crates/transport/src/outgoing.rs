@@ -91,7 +91,7 @@ pub(crate) async fn video(
             }
             () = until(next) => {}
         }
-        pacer.set_rate(counters.video.bitrate(), counters.video.queue());
+        pacer.set_pace(counters.video.pace());
         while let Some(due) = pacer.poll(Instant::now()) {
             if !counters.is_admitted() {
                 continue;

@@ -9,16 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::rate::LONG;
 use crate::video::OutgoingFrame;
 
-/// So much faster than the encoder's rate: a frame that is larger than others still leaves within its interval or two.
-const PACE: f64 = 2.0;
 /// Never slower than that, in bit/s: a keyframe at a low rate.
-const LEAST: f64 = 400_000.0;
-/// While the line has a queue to drain: hardly faster than the encoder's rate, and that is low then.
-const DRAINING: f64 = 1.1;
-const LEAST_DRAINING: f64 = 60_000.0;
+const LEAST: f64 = 100_000.0;
 /// What may leave at once.
 const BURST: Duration = Duration::from_millis(10);
 /// What a packet has beside its payload: RTP with extensions, SRTP, UDP and IP, in bytes.
@@ -26,7 +20,7 @@ const OVERHEAD: usize = 12 + 12 + 16 + 8 + 20;
 /// A frame that waited so long before its first packet left is dropped. Half of that for one that nobody refers to.
 const MOST_WAIT: Duration = Duration::from_millis(180);
 /// A frame that is under way for so long is cut off.
-const MOST_LEAVING: Duration = Duration::from_millis(400);
+const MOST_LEAVING: Duration = Duration::from_millis(300);
 
 /// A packet whose turn it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +42,7 @@ pub(crate) struct Pacer {
     budget: f64,
     filled: Instant,
     /// In bytes a second.
-    rate: f64,
+    pace: f64,
     /// Everything up to a keyframe refers to something that was dropped.
     broken: bool,
     dropped: u64,
@@ -64,13 +58,12 @@ struct Waiting {
 impl Pacer {
     pub(crate) const fn new(now: Instant) -> Self {
         let frames = VecDeque::new();
-        Self { frames, budget: 0.0, filled: now, rate: LEAST / 8.0, broken: false, dropped: 0 }
+        Self { frames, budget: 0.0, filled: now, pace: LEAST / 8.0, broken: false, dropped: 0 }
     }
 
-    /// What the encoder may spend, in bit/s, and how long the line's queue is.
-    pub(crate) fn set_rate(&mut self, bitrate: u32, queue: Duration) {
-        let (pace, least) = if queue > LONG { (DRAINING, LEAST_DRAINING) } else { (PACE, LEAST) };
-        self.rate = (f64::from(bitrate) * pace).max(least) / 8.0;
+    /// How fast packets leave, in bit/s with all headers.
+    pub(crate) fn set_pace(&mut self, pace: f64) {
+        self.pace = pace.max(LEAST) / 8.0;
     }
 
     /// Takes a frame in.
@@ -91,8 +84,7 @@ impl Pacer {
     pub(crate) fn poll(&mut self, now: Instant) -> Option<Due> {
         self.drop_late(now);
         let since = now.saturating_duration_since(self.filled).as_secs_f64();
-        let most = BURST.as_secs_f64() * self.rate;
-        self.budget = (self.budget + since * self.rate).min(most);
+        self.budget = (self.budget + since * self.pace).min(BURST.as_secs_f64() * self.pace);
         self.filled = now;
         if self.budget < 0.0 {
             return None;
@@ -123,7 +115,7 @@ impl Pacer {
     /// When to ask again; `None`: after the next frame came.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.frames.front()?;
-        let missing = (-self.budget).max(0.0) / self.rate;
+        let missing = (-self.budget).max(0.0) / self.pace;
         Some(self.filled + Duration::from_secs_f64(missing).max(Duration::from_millis(1)))
     }
 
@@ -175,7 +167,7 @@ mod tests {
         fn at(bitrate: u32) -> Self {
             let now = Instant::now();
             let mut pacer = Pacer::new(now);
-            pacer.set_rate(bitrate, Duration::ZERO);
+            pacer.set_pace(2.0 * f64::from(bitrate));
             Self { pacer, start: now, now, sent: Vec::new() }
         }
 

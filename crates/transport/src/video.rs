@@ -61,6 +61,8 @@ pub(crate) struct VideoState {
     codec: AtomicU8,
     keyframe: AtomicBool,
     bitrate: AtomicU32,
+    /// How fast packets of pictures leave, in bit/s.
+    pace: AtomicU32,
     /// In microseconds.
     queue: AtomicU32,
     /// The source that the other side sends pictures from; 0: none yet.
@@ -93,6 +95,7 @@ impl VideoState {
             codec: AtomicU8::new(0),
             keyframe: AtomicBool::new(false),
             bitrate: AtomicU32::new(FIRST as u32),
+            pace: AtomicU32::new(2 * FIRST as u32),
             queue: AtomicU32::new(0),
             remote_source: AtomicU32::new(0),
             wanted: AtomicBool::new(false),
@@ -122,11 +125,18 @@ impl VideoState {
         self.bitrate.load(Ordering::Relaxed)
     }
 
-    /// What may be spent now, and how long the line's queue is.
-    pub(crate) fn set_bitrate(&self, bitrate: u32, queue: Duration) {
+    /// What may be spent now, how fast packets may leave, and how long the line's queue is.
+    pub(crate) fn set_bitrate(&self, bitrate: u32, pace: f64, queue: Duration) {
         self.bitrate.store(bitrate, Ordering::Relaxed);
+        // Saturates.
+        self.pace.store(pace as u32, Ordering::Relaxed);
         let micros = u32::try_from(queue.as_micros()).unwrap_or(u32::MAX);
         self.queue.store(micros, Ordering::Relaxed);
+    }
+
+    /// How fast packets of pictures may leave, in bit/s with all headers.
+    pub(crate) fn pace(&self) -> f64 {
+        self.pace.load(Ordering::Relaxed).into()
     }
 
     /// How long the line's queue is.

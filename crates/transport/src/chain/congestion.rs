@@ -1,80 +1,240 @@
-//! Where the estimate of what the line carries meets the stack: the stack keeps the history of what was sent and resolves
-//! the feedback against it, [`crate::rate`] makes of it what may be sent.
+//! Where the estimate of what the line carries meets the packets: each that leaves gets its transport-wide number and is
+//! remembered, what the other side says of them becomes what pictures may take, and how fast they may leave.
+//!
+//! In place of the stack's three interceptors for it: those number no retransmissions, and unfold a report as far as it
+//! says, which may be millions of packets in one datagram.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rtc::interceptor::{BandwidthEstimator, PacketReport};
+use bytes::Bytes;
+use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
+use rtc::rtp;
+use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
+use rtc::shared::marshal::MarshalSize as _;
 
+use super::answers::with_repair;
+use super::{Passing, is_audio};
+use crate::bucket::Bucket;
 use crate::counters::Counters;
+use crate::drops::Dropped;
+use crate::engine::TRANSPORT_CC;
+use crate::rate::history::History;
 use crate::rate::{Estimator, Report};
 
-/// RTP with its extensions takes so much of what may be sent; the rest is for the encoder.
-const FOR_THE_ENCODER: f64 = 0.95;
-/// How often it is looked whether anything is heard while pictures are sent.
-const LOOK: Duration = Duration::from_millis(200);
+/// What a packet has on the wire beside RTP: the tag of SRTP, UDP and IP, in bytes.
+const BENEATH: usize = 16 + 8 + 20;
+/// Of what pictures may take, so much is payload at least.
+const PAYLOAD: f64 = 0.94;
+/// How often it is looked whether anything is heard, and over which time the rate of sound is taken.
+const LOOK: Duration = Duration::from_millis(100);
+/// Sound gets numbers while pictures are sent and so long after. Alone it has nothing to learn from them: its rate is
+/// chosen by losses.
+const AFTER_PICTURES: Duration = Duration::from_secs(1);
+/// Reports in a second. Browsers send up to 20.
+const REPORTS: (u32, u32) = (100, 200);
+/// Most reports that are looked through in one datagram.
+const MOST_AT_ONCE: usize = 8;
 
 /// See the module.
 pub(crate) struct Congestion {
     counters: Arc<Counters>,
     estimator: Estimator,
-    packets: u64,
+    history: History,
+    /// Our sources that have numbers.
+    streams: HashMap<u32, Stream>,
+    rate: Bucket,
+    /// Kept for its room.
+    reports: Vec<Report>,
+    /// When a picture's packet left last.
+    pictures: Option<Instant>,
     look: Option<Instant>,
+    /// Bytes of sound since the last look, and the rate of sound in bit/s.
+    sound_bytes: usize,
+    sound_rate: f64,
+    looked: Instant,
+    passing: Passing,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stream {
+    extension: u8,
+    medium: Medium,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Medium {
+    Sound,
+    Pictures,
+    Repair,
 }
 
 impl Congestion {
     pub(crate) fn new(counters: Arc<Counters>) -> Self {
-        let estimator = Estimator::new(counters.start);
-        Self { counters, estimator, packets: 0, look: None }
+        let start = counters.start;
+        Self {
+            counters,
+            estimator: Estimator::new(start),
+            history: History::default(),
+            streams: HashMap::new(),
+            rate: Bucket::new(REPORTS.0, REPORTS.1),
+            reports: Vec::new(),
+            pictures: None,
+            look: None,
+            sound_bytes: 0,
+            sound_rate: 0.0,
+            looked: start,
+            passing: Passing::default(),
+        }
+    }
+
+    fn leaves(&mut self, rtp: &mut rtp::Packet, again: bool, now: Instant) {
+        let Some(&Stream { extension, medium }) = self.streams.get(&rtp.header.ssrc) else { return };
+        if medium == Medium::Pictures && !again {
+            self.pictures = Some(now);
+            if self.look.is_none() {
+                (self.look, self.looked, self.sound_bytes) = (Some(now + LOOK), now, 0);
+            }
+        }
+        let with_pictures =
+            self.pictures.is_some_and(|at| now.saturating_duration_since(at) < AFTER_PICTURES);
+        if medium == Medium::Sound && !with_pictures {
+            return;
+        }
+        // The number's place is taken before the size.
+        if rtp.header.set_extension(extension, Bytes::from_static(&[0, 0])).is_err() {
+            return;
+        }
+        let size = rtp.payload.len() + rtp.header.marshal_size() + BENEATH;
+        let train = (medium == Medium::Pictures && !again).then_some(rtp.header.timestamp);
+        let number = self.history.leaves(now, size, train);
+        let _ = rtp.header.set_extension(extension, Bytes::copy_from_slice(&number.to_be_bytes()));
+        if medium == Medium::Sound {
+            self.sound_bytes = self.sound_bytes.saturating_add(size);
+        }
+    }
+
+    fn heard(&mut self, feedback: &TransportLayerCc, now: Instant) {
+        if !self.rate.take(now) {
+            self.counters.dropped(Dropped::Flood);
+            return;
+        }
+        self.reports.clear();
+        if self.history.feedback(now, feedback, &mut self.reports).is_err() {
+            self.counters.dropped(Dropped::BadFeedback);
+        }
+        self.estimator.on_reports(now, &self.reports);
+        if self.estimator.take_overrun() {
+            self.counters.video.ask_for_keyframe();
+        }
+        self.tell();
     }
 
     fn tell(&self) {
+        let target = ((self.estimator.target() - self.sound_rate) * PAYLOAD).max(0.0);
         // Within the bounds of the estimator.
-        let bitrate = (self.estimator.target() * FOR_THE_ENCODER) as u32;
+        let bitrate = target as u32;
         let limit = self.counters.limit.load(Ordering::Relaxed);
         let bitrate = if limit > 0 { bitrate.min(limit) } else { bitrate };
-        self.counters.video.set_bitrate(bitrate, self.estimator.queue());
+        self.counters.video.set_bitrate(bitrate, self.estimator.pace(), self.estimator.queue());
     }
 }
 
-impl BandwidthEstimator for Congestion {
-    fn on_reports(&mut self, now: Instant, reports: &[PacketReport]) {
-        let reports: Vec<_> = reports
-            .iter()
-            // The stack records sound too, which has no number that anybody reports, and packets that came at a time that
-            // nobody tells.
-            .filter(|report| report.is_twcc && (report.arrival.is_some() || !report.arrived))
-            .map(|report| Report {
-                departure: report.departure,
-                arrival: report.arrival.filter(|_| report.arrived),
-                size: report.size,
-            })
-            .collect();
-        self.estimator.on_reports(now, &reports);
-        self.tell();
-        // Sending pictures again after a pause, or for the first time.
-        self.look.get_or_insert(now + LOOK);
-    }
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Congestion {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
 
-    fn target_bitrate(&self) -> f64 {
-        self.estimator.target()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        if self.look.is_none_or(|look| look > now) {
-            return;
+    fn handle_read(&mut self, mut packet: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &mut packet.message.packet {
+            let mut heard = 0;
+            let now = packet.now;
+            packets.retain(|packet| {
+                let Some(feedback) = packet.as_any().downcast_ref::<TransportLayerCc>() else { return true };
+                heard += 1;
+                if heard <= MOST_AT_ONCE {
+                    self.heard(feedback, now);
+                } else {
+                    self.counters.dropped(Dropped::Flood);
+                }
+                false
+            });
+            if packets.is_empty() {
+                return Ok(());
+            }
         }
-        let packets = self.counters.video.counts.packets_out.load(Ordering::Relaxed);
-        let sending = packets > self.packets;
-        self.packets = packets;
-        self.estimator.look(now, sending);
-        self.tell();
-        // Nothing to look at until the next report.
-        self.look = sending.then(|| now + LOOK);
+        self.passing.inbound.push_back(packet);
+        Ok(())
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.passing.inbound.pop_front()
+    }
+
+    fn handle_write(&mut self, mut packet: TaggedPacket) -> Result<(), Error> {
+        let again = packet.message.has(&Attribute::Retransmission);
+        if let Packet::Rtp(rtp) = &mut packet.message.packet {
+            self.leaves(rtp, again, packet.now);
+        }
+        self.passing.outbound.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.passing.outbound.pop_front()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+        if self.look.is_none_or(|look| look > now) {
+            return Ok(());
+        }
+        let sending = self.pictures.is_some_and(|at| now.saturating_duration_since(at) < 2 * LOOK);
+        self.estimator.look(now, sending);
+        let elapsed = now.saturating_duration_since(self.looked).as_secs_f64();
+        let rate = std::mem::take(&mut self.sound_bytes) as f64 * 8.0 / elapsed.max(1e-3);
+        self.sound_rate += 0.2 * (rate - self.sound_rate);
+        self.looked = now;
+        self.tell();
+        // After a pause the next picture looks again.
+        self.look = sending.then(|| now + LOOK);
+        Ok(())
+    }
+
+    fn poll_timeout(&mut self) -> Option<Instant> {
         self.look
     }
+}
+
+impl Interceptor for Congestion {
+    fn bind_local_stream(&mut self, info: &StreamInfo) {
+        let info = with_repair(&self.counters, info);
+        let extension = info.rtp_header_extensions.iter().find(|extension| extension.uri == TRANSPORT_CC);
+        let Some(extension) = extension.and_then(|extension| u8::try_from(extension.id).ok()) else { return };
+        if extension == 0 {
+            return;
+        }
+        let medium = if is_audio(&info) { Medium::Sound } else { Medium::Pictures };
+        self.streams.insert(info.ssrc, Stream { extension, medium });
+        if let Some(repair) = info.ssrc_rtx {
+            self.streams.insert(repair, Stream { extension, medium: Medium::Repair });
+        }
+    }
+
+    fn unbind_local_stream(&mut self, info: &StreamInfo) {
+        let info = with_repair(&self.counters, info);
+        self.streams.remove(&info.ssrc);
+        if let Some(repair) = info.ssrc_rtx {
+            self.streams.remove(&repair);
+        }
+    }
+
+    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
+
+    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }

@@ -4,13 +4,12 @@
 //! | slot | what | leg |
 //! |---|---|---|
 //! | 600 | [`reports`]: lets only RTCP pass that is ours, reads reports | both |
-//! | 700 | [`congestion`]: what was sent, what came, and what may be sent | both |
-//! | 2,000 | transport-wide sequence numbers, for video | out |
+//! | 2,000 | [`congestion`]: numbers what leaves, and makes of what is told of it what may be sent | both |
 //! | 4,000 | [`answers`]: sends again what the other side asks for | both |
 //! | 6,200 | receiver reports, of what came before any repair | both |
 //! | 6,500 | [`retransmission`]: unwraps RTX | in |
 //! | 7,000 | [`nack`]: asks for what is missing, in time with the round trip | both |
-//! | 8,000 | transport-wide feedback, for video | both |
+//! | 8,000 | transport-wide feedback | both |
 //! | 11,000 | [`clock`]: sender reports | out |
 //! | 14,000 | [`inbound`]: hands sound and pictures to the threads that play and decode | in |
 //!
@@ -22,8 +21,7 @@ use std::time::Duration;
 
 use carillon_media::video::VideoCodec;
 use rtc::interceptor::{
-    CongestionControlBuilder, ReceiverReportBuilder, Registry, Slot, StreamInfo, TaggedPacket,
-    TwccReceiverBuilder, TwccSenderBuilder,
+    ReceiverReportBuilder, Registry, Slot, StreamInfo, TaggedPacket, TwccReceiverBuilder,
 };
 
 use crate::audio::AudioReceiver;
@@ -51,11 +49,7 @@ const FEEDBACK: Duration = Duration::from_millis(50);
 pub(crate) fn build(counters: &Arc<Counters>, audio: &AudioReceiver, video: &VideoReceiver) -> Registry {
     Registry::new()
         .with(Slot::from(600), reports::Reports::new(Arc::clone(counters)))
-        .with(
-            Slot::from(700),
-            CongestionControlBuilder::new(congestion::Congestion::new(Arc::clone(counters))).build(),
-        )
-        .with(Slot::TwccSender, TwccSenderBuilder::new().build())
+        .with(Slot::TwccSender, congestion::Congestion::new(Arc::clone(counters)))
         .with(Slot::NackResponder, answers::Answers::new(Arc::clone(counters)))
         .with(Slot::from(6_200), ReceiverReportBuilder::new().with_interval(REPORTS).build())
         .with(Slot::from(6_500), retransmission::Unwrap::default())

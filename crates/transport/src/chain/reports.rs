@@ -27,7 +27,6 @@ use super::{Passing, ahead, is_audio, video_codec};
 use crate::bucket::Bucket;
 use crate::counters::{Counters, RemoteReport};
 use crate::drops::Dropped;
-use crate::rate::LONG;
 
 /// Sender reports that may still be answered.
 const REMEMBERED: usize = 16;
@@ -39,9 +38,12 @@ const REQUESTS: (u32, u32) = (500, 1_500);
 /// What was lost because a queue ran over would keep it full.
 const REPAIR: f64 = 0.4;
 const REPAIR_DRAINING: f64 = 0.05;
-/// What a packet of pictures counts for, and how much of them may be sent again at once, in bytes.
+const QUEUE: Duration = Duration::from_millis(80);
+/// What a packet of pictures counts for, in bytes. At once may be sent again what may be spent in so many seconds, and in any
+/// case so much: repair is not paced, and stands in the line's queue in front of sound.
 const REPAIR_BYTES: f64 = 1_200.0;
-const REPAIR_BURST: f64 = 24_000.0;
+const REPAIR_BURST: f64 = 0.06;
+const LEAST_REPAIR_BURST: f64 = 6_000.0;
 
 /// A round trip that is longer is a mistake, or an attempt to make us wait.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(30);
@@ -115,7 +117,7 @@ impl Reports {
             sent: VecDeque::new(),
             lost: None,
             requests: Bucket::new(REQUESTS.0, REQUESTS.1),
-            repair: (REPAIR_BURST, None),
+            repair: (LEAST_REPAIR_BURST, None),
             passing: Passing::default(),
         }
     }
@@ -153,14 +155,15 @@ impl Reports {
     /// Whether so many packets of pictures may be sent again now.
     fn may_repair(&mut self, packets: usize, now: Instant) -> bool {
         let video = &self.counters.video;
-        let share = if video.queue() > LONG { REPAIR_DRAINING } else { REPAIR };
+        let share = if video.queue() > QUEUE { REPAIR_DRAINING } else { REPAIR };
+        let bytes_a_second = f64::from(video.bitrate()) / 8.0;
+        let burst = (bytes_a_second * REPAIR_BURST).max(LEAST_REPAIR_BURST);
         let (bytes, since) = &mut self.repair;
         let elapsed = since.replace(now).map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        *bytes =
-            (*bytes + elapsed.as_secs_f64() * f64::from(video.bitrate()) * share / 8.0).min(REPAIR_BURST);
+        *bytes = (*bytes + elapsed.as_secs_f64() * bytes_a_second * share).min(burst);
         let costs = packets as f64 * REPAIR_BYTES;
         // A request that is larger than the whole burst is answered when there is nothing else.
-        let enough = *bytes >= costs.min(REPAIR_BURST);
+        let enough = *bytes >= costs.min(burst);
         if enough {
             *bytes -= costs;
         }
