@@ -184,12 +184,6 @@ impl History {
         self.reference = Some(ticks);
         u32::try_from(ticks).unwrap_or(u32::MAX)
     }
-
-    /// When the oldest packet left of which nothing was heard.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.sent.len()
-    }
 }
 
 fn symbols(feedback: &TransportLayerCc) -> impl Iterator<Item = SymbolTypeTcc> + '_ {
