@@ -20,7 +20,7 @@ const OVERHEAD: usize = 12 + 12 + 16 + 8 + 20;
 /// A frame that waited so long before its first packet left is dropped. Half of that for one that nobody refers to.
 const MOST_WAIT: Duration = Duration::from_millis(180);
 /// A frame that is under way for so long is cut off.
-const MOST_LEAVING: Duration = Duration::from_millis(300);
+const MOST_LEAVING: Duration = Duration::from_millis(250);
 
 /// A packet whose turn it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

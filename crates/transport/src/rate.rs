@@ -44,7 +44,7 @@ const JITTER: f64 = 1.7;
 /// In which time a queue is to be drained, in seconds, and the share of the line's rate that is sent meanwhile, at least
 /// and at most.
 const DRAINED_IN: f64 = 0.35;
-const DRAINING: (f64, f64) = (0.3, 0.85);
+const DRAINING: (f64, f64) = (0.3, 0.8);
 /// A queue that does not go for so long is not ours: somebody else keeps it full, or the path became longer.
 const NOT_OURS: Duration = Duration::from_millis(2_500);
 /// So much of what the line carries is used.
@@ -54,6 +54,11 @@ const STEP: f64 = 1.5;
 const STEP_EVERY: Duration = Duration::from_millis(150);
 /// Pictures say that there is so much more: the way up is taken again.
 const MORE: f64 = 1.2;
+/// But not so soon after a queue: whoever else had a part in it sends little as well, and leaves room that is not there. For
+/// the longer time steps are small.
+const AFTER_QUEUE: Duration = Duration::from_millis(1_500);
+const WARY: Duration = Duration::from_secs(8);
+const WARY_STEP: f64 = 1.15;
 /// Without a word of theirs, a step up is smaller, and more than so many times of what comes through is not asked for.
 const BLIND_STEP: f64 = 1.25;
 const BEYOND: f64 = 1.6;
@@ -116,6 +121,8 @@ pub(crate) struct Estimator {
     /// The way up that is on is a try.
     trying: bool,
     lossy_at: Option<Instant>,
+    /// When a queue was gone last.
+    drained: Option<Instant>,
     /// When something was heard last, or nothing was expected.
     heard: Option<Instant>,
     updated: Instant,
@@ -142,6 +149,7 @@ impl Estimator {
             try_after: TRY_AFTER,
             trying: false,
             lossy_at: None,
+            drained: None,
             heard: None,
             updated: now,
             overran: Overran::No,
@@ -260,6 +268,8 @@ impl Estimator {
         if queue <= short {
             self.target = self.target.max(capacity * USED);
             self.phase = Phase::Hold { since: now };
+            self.drained = Some(now);
+            self.trains.begin_again();
         } else if now.saturating_duration_since(since) > NOT_OURS {
             self.delays.begin_again();
             self.target = self.target.max(capacity * USED);
@@ -282,8 +292,9 @@ impl Estimator {
         if now.saturating_duration_since(stepped) < STEP_EVERY {
             return;
         }
+        let step = if self.is_drained_within(now, WARY) { WARY_STEP } else { STEP };
         let next = match self.trains.at_least(now) {
-            Some(carries) if carries * USED > self.target => (self.target * STEP).min(carries * USED),
+            Some(carries) if carries * USED > self.target => (self.target * step).min(carries * USED),
             _ if self.trains.at_most(now).is_some() => self.target,
             _ => (self.target * BLIND_STEP).min((through * BEYOND).max(FIRST)),
         };
@@ -298,7 +309,7 @@ impl Estimator {
 
     fn creep(&mut self, now: Instant, since: Instant, elapsed: Duration) {
         let at_least = self.trains.at_least(now).unwrap_or(0.0);
-        if at_least * USED > self.target * MORE {
+        if at_least * USED > self.target * MORE && !self.is_drained_within(now, AFTER_QUEUE) {
             self.phase = Phase::Up { stepped: now - STEP_EVERY.min(elapsed), best: 0.0, gained: now };
             return;
         }
@@ -314,6 +325,10 @@ impl Estimator {
             self.target *= BLIND_STEP;
             self.phase = Phase::Up { stepped: now, best: through, gained: now };
         }
+    }
+
+    fn is_drained_within(&self, now: Instant, span: Duration) -> bool {
+        self.drained.is_some_and(|at| now.saturating_duration_since(at) < span)
     }
 
     /// Sends less if much is lost. Says whether much is.

@@ -238,3 +238,185 @@ impl Interceptor for Congestion {
 
     fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use rtc::interceptor::{AttributedPacket, RTPHeaderExtension};
+    use rtc::rtcp::transport_feedbacks::transport_layer_cc::{
+        PacketStatusChunk, RecvDelta, RunLengthChunk, StatusChunkTypeTcc, SymbolTypeTcc,
+    };
+    use rtc::shared::TransportContext;
+
+    use super::*;
+    use crate::rate::{FIRST, MOST};
+
+    const MS: Duration = Duration::from_millis(1);
+    const EXTENSION: u8 = 3;
+    const SOUND: u32 = 1;
+    const PICTURES: u32 = 2;
+    const REPAIR: u32 = 3;
+
+    struct World {
+        congestion: Congestion,
+        counters: Arc<Counters>,
+        now: Instant,
+        /// By the other side's clock, in milliseconds.
+        told: u32,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let now = Instant::now();
+            let counters = Arc::new(Counters::new(now));
+            let mut congestion = Congestion::new(Arc::clone(&counters));
+            for (ssrc, mime, repair) in [(SOUND, "audio/opus", None), (PICTURES, "video/H264", Some(REPAIR))]
+            {
+                let extension = RTPHeaderExtension { uri: TRANSPORT_CC.to_owned(), id: EXTENSION.into() };
+                congestion.bind_local_stream(&StreamInfo {
+                    ssrc,
+                    ssrc_rtx: repair,
+                    payload_type_rtx: repair.map(|_| 103),
+                    mime_type: mime.to_owned(),
+                    rtp_header_extensions: vec![extension],
+                    ..StreamInfo::default()
+                });
+            }
+            Self { congestion, counters, now, told: 0 }
+        }
+
+        fn tagged(&self, packet: Packet) -> TaggedPacket {
+            let message = AttributedPacket::new(packet);
+            TaggedPacket { now: self.now, transport: TransportContext::default(), message }
+        }
+
+        /// The number that it left with.
+        fn leaves(&mut self, ssrc: u32, timestamp: u32, bytes: usize) -> Option<u16> {
+            let header = rtp::Header { version: 2, ssrc, timestamp, ..rtp::Header::default() };
+            let packet = Packet::Rtp(rtp::Packet { header, payload: vec![0; bytes].into() });
+            let packet = self.tagged(packet);
+            self.congestion.handle_write(packet).unwrap();
+            let Packet::Rtp(rtp) = self.congestion.poll_write().unwrap().message.packet else {
+                panic!("it was RTP")
+            };
+            let number = rtp.header.get_extension(EXTENSION)?;
+            Some(u16::from_be_bytes([number[0], number[1]]))
+        }
+
+        /// These came, each so many milliseconds after the one before.
+        fn came(&mut self, base: u16, packets: u16, apart: u32) {
+            let symbol = SymbolTypeTcc::PacketReceivedLargeDelta;
+            let chunk = RunLengthChunk {
+                type_tcc: StatusChunkTypeTcc::RunLengthChunk,
+                packet_status_symbol: symbol,
+                run_length: packets,
+            };
+            let mut delta = 1_000 * i64::from(self.told % 64);
+            let mut recv_deltas = Vec::new();
+            let reference_time = self.told / 64;
+            for _ in 0..packets {
+                delta += i64::from(apart) * 1_000;
+                recv_deltas.push(RecvDelta { type_tcc_packet: symbol, delta });
+                delta = 0;
+            }
+            self.told += u32::from(packets) * apart;
+            let feedback = TransportLayerCc {
+                base_sequence_number: base,
+                packet_status_count: packets,
+                reference_time,
+                packet_chunks: vec![PacketStatusChunk::RunLengthChunk(chunk)],
+                recv_deltas,
+                ..TransportLayerCc::default()
+            };
+            let packet = self.tagged(Packet::Rtcp(vec![Box::new(feedback)]));
+            self.congestion.handle_read(packet).unwrap();
+            assert!(self.congestion.poll_read().is_none(), "it goes no further");
+        }
+
+        fn wait(&mut self, time: Duration) {
+            self.now += time;
+            while self.congestion.poll_timeout().is_some_and(|due| due <= self.now) {
+                self.congestion.handle_timeout(self.now).unwrap();
+            }
+        }
+
+        /// Pictures of five packets each 33 ms, which come as they left.
+        fn call(&mut self, pictures: u32) {
+            for picture in 0..pictures {
+                let first = self.leaves(PICTURES, picture, 1_000).unwrap();
+                for _ in 1..5 {
+                    self.wait(3 * MS);
+                    self.leaves(PICTURES, picture, 1_000);
+                }
+                self.wait(21 * MS);
+                self.told += 21;
+                self.came(first, 5, 3);
+                self.told -= 3;
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_leaves_is_numbered_but_sound_without_pictures() {
+        let mut world = World::new();
+        assert_eq!(world.leaves(SOUND, 0, 80), None);
+        assert_eq!(world.leaves(PICTURES, 0, 1_000), Some(0));
+        assert_eq!(world.leaves(SOUND, 960, 80), Some(1));
+        assert_eq!(world.leaves(REPAIR, 0, 1_000), Some(2));
+        assert_eq!(world.leaves(99, 0, 80), None, "it is none of ours");
+        world.wait(AFTER_PICTURES);
+        assert_eq!(world.leaves(SOUND, 1_920, 80), None);
+    }
+
+    #[test]
+    fn what_comes_through_raises_what_pictures_may_take() {
+        let mut world = World::new();
+        world.call(60);
+        assert!(f64::from(world.counters.video.bitrate()) > FIRST, "{}", world.counters.video.bitrate());
+        world.counters.limit.store(200_000, Ordering::Relaxed);
+        world.call(1);
+        assert_eq!(world.counters.video.bitrate(), 200_000);
+    }
+
+    #[test]
+    fn where_nothing_is_heard_less_and_less_is_sent() {
+        let mut world = World::new();
+        world.call(30);
+        let before = world.counters.video.bitrate();
+        for picture in 0..90 {
+            world.leaves(PICTURES, picture, 1_000);
+            world.wait(33 * MS);
+        }
+        assert!(world.counters.video.bitrate() < before / 8);
+        world.wait(Duration::from_secs(5));
+        assert_eq!(world.congestion.poll_timeout(), None, "no timer without pictures");
+    }
+
+    #[test]
+    fn feedback_about_what_never_left_and_too_much_of_it_is_counted_and_of_no_effect() {
+        let mut world = World::new();
+        world.call(30);
+        let before = world.counters.video.bitrate();
+        for _ in 0..500 {
+            world.came(30_000, 100, 1);
+        }
+        let dropped = world.counters.drops.snapshot();
+        assert!(dropped.of(Dropped::BadFeedback) >= 100 && dropped.of(Dropped::Flood) >= 250, "{dropped:?}");
+        assert_eq!(world.counters.video.bitrate(), before);
+    }
+
+    #[test]
+    fn feedback_that_repeats_or_lies_stays_within_bounds() {
+        let mut world = World::new();
+        for picture in 0..200 {
+            let first = world.leaves(PICTURES, picture, 1_000).unwrap();
+            (1..5).for_each(|_| {
+                world.leaves(PICTURES, picture, 1_000);
+            });
+            world.wait(33 * MS);
+            for apart in [0, 0, 7_000] {
+                world.came(first, 5, apart);
+            }
+            assert!(f64::from(world.counters.video.bitrate()) <= MOST);
+        }
+    }
+}

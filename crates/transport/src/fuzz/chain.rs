@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rtc::interceptor::{AttributedPacket, Interceptor, Packet, RTCPFeedback, StreamInfo, TaggedPacket};
+use rtc::interceptor::{
+    AttributedPacket, Interceptor, Packet, RTCPFeedback, RTPHeaderExtension, StreamInfo, TaggedPacket,
+};
 use rtc::shared::TransportContext;
 use rtc::shared::marshal::Unmarshal as _;
 use rtc::{rtcp, rtp};
@@ -15,12 +17,14 @@ use crate::audio::AudioReceiver;
 use crate::chain;
 use crate::counters::Counters;
 use crate::drops::Dropped;
+use crate::engine::TRANSPORT_CC;
 use crate::video::VideoReceiver;
 
 /// Sources as a call has them, close together so that a fuzzer finds them.
 const OUR_AUDIO: (u32, u32) = (1, 2);
 const THEIR_AUDIO: (u32, u32) = (3, 4);
 const THEIR_VIDEO: (u32, u32) = (5, 6);
+const OUR_VIDEO: (u32, u32) = (7, 8);
 
 /// Timers that may be due at one moment. More would be a loop that never ends.
 const MOST_TIMERS: usize = 64;
@@ -36,6 +40,7 @@ fn stream(mime: &str, sources: (u32, u32), payload_types: (u8, u8), clock_rate: 
         mime_type: mime.to_owned(),
         clock_rate,
         rtcp_feedback: vec![RTCPFeedback { typ: "nack".to_owned(), parameter: String::new() }],
+        rtp_header_extensions: vec![RTPHeaderExtension { uri: TRANSPORT_CC.to_owned(), id: 1 }],
         ..StreamInfo::default()
     }
 }
@@ -56,12 +61,15 @@ impl<C: Interceptor> World<C> {
         self.drain();
     }
 
-    fn speak(&mut self, number: u8) {
+    /// Sound if the number is even, else a packet of a picture; with the transport-wide numbers 0, 1, 2 …
+    fn send(&mut self, number: u8) {
+        let (payload_type, ssrc) =
+            if number.is_multiple_of(2) { (111, OUR_AUDIO.0) } else { (102, OUR_VIDEO.0) };
         let header = rtp::Header {
             version: 2,
-            payload_type: 111,
+            payload_type,
             sequence_number: number.into(),
-            ssrc: OUR_AUDIO.0,
+            ssrc,
             ..rtp::Header::default()
         };
         let packet = rtp::Packet { header, payload: Bytes::from_static(&[1, 2, 3]) };
@@ -96,7 +104,7 @@ impl<C: Interceptor> World<C> {
     }
 }
 
-/// A walk: RTP and RTCP that come, speech that leaves, time that passes.
+/// A walk: RTP and RTCP that come, sound and pictures that leave, time that passes.
 pub fn chain(data: &[u8]) {
     let now = Instant::now();
     let counters = Arc::new(Counters::new(now));
@@ -107,6 +115,7 @@ pub fn chain(data: &[u8]) {
     let received = AudioReceiver::new();
     let mut chain = chain::build(&counters, &received, &VideoReceiver::new(Arc::clone(&counters))).build();
     chain.bind_local_stream(&stream("audio/opus", OUR_AUDIO, (111, 112), 48_000));
+    chain.bind_local_stream(&stream("video/H264", OUR_VIDEO, (102, 103), 90_000));
     chain.bind_remote_stream(&stream("audio/opus", THEIR_AUDIO, (111, 112), 48_000));
     chain.bind_remote_stream(&stream("video/H264", THEIR_VIDEO, (102, 103), 90_000));
     let mut world = World { chain, counters, received, now };
@@ -125,7 +134,7 @@ pub fn chain(data: &[u8]) {
                     world.came(Packet::Rtcp(reports));
                 }
             }
-            6 => world.speak(number),
+            6 => world.send(number),
             _ => world.wait(Duration::from_millis(u64::from(number) * 4)),
         }
     }
@@ -133,6 +142,10 @@ pub fn chain(data: &[u8]) {
     let stats = world.counters.snapshot(world.now);
     assert!(stats.received.packets <= packets);
     let mut unheard = stats.dropped.iter().map(|(_, count)| count).sum::<u64>();
-    unheard -= stats.dropped.of(Dropped::UnknownReport) + stats.dropped.of(Dropped::Rejected);
+    for report in [Dropped::UnknownReport, Dropped::Rejected, Dropped::BadFeedback, Dropped::Flood] {
+        unheard -= stats.dropped.of(report);
+    }
+    let most = (crate::rate::MOST * 3.0) as u32;
+    assert!(world.counters.video.bitrate() <= most && world.counters.video.pace() <= f64::from(most));
     assert!(unheard <= packets, "each is dropped once");
 }

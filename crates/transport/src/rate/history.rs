@@ -198,3 +198,140 @@ fn symbols(feedback: &TransportLayerCc) -> impl Iterator<Item = SymbolTypeTcc> +
         run.chain(vector.into_iter().flat_map(|vector| vector.symbol_list.iter().copied()))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rtc::rtcp::transport_feedbacks::transport_layer_cc::{RecvDelta, RunLengthChunk, StatusChunkTypeTcc};
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn run(packet_status_symbol: SymbolTypeTcc, run_length: u16) -> PacketStatusChunk {
+        let type_tcc = StatusChunkTypeTcc::RunLengthChunk;
+        PacketStatusChunk::RunLengthChunk(RunLengthChunk { type_tcc, packet_status_symbol, run_length })
+    }
+
+    /// From `base` on, each either came 10 ms after the one before, or not at all.
+    fn feedback(base: u16, came: &[bool]) -> TransportLayerCc {
+        let symbol = |came: &bool| match came {
+            true => SymbolTypeTcc::PacketReceivedSmallDelta,
+            false => SymbolTypeTcc::PacketNotReceived,
+        };
+        let delta = RecvDelta { type_tcc_packet: SymbolTypeTcc::PacketReceivedSmallDelta, delta: 10_000 };
+        TransportLayerCc {
+            base_sequence_number: base,
+            packet_status_count: came.len() as u16,
+            reference_time: 100,
+            packet_chunks: came.iter().map(|came| run(symbol(came), 1)).collect(),
+            recv_deltas: vec![delta; came.iter().filter(|came| **came).count()],
+            ..Default::default()
+        }
+    }
+
+    struct World {
+        history: History,
+        now: Instant,
+    }
+
+    impl World {
+        fn sent(packets: usize) -> Self {
+            let mut world = Self { history: History::default(), now: Instant::now() };
+            for size in 0..packets {
+                world.history.leaves(world.now, size, None);
+                world.now += MS;
+            }
+            world
+        }
+
+        /// The sizes of what came, and of what was lost; they are the packets' numbers.
+        fn told(&mut self, feedback: &TransportLayerCc) -> (Vec<usize>, Vec<usize>) {
+            let mut reports = Vec::new();
+            let _ = self.history.feedback(self.now, feedback, &mut reports);
+            let sizes = |came| {
+                let some = reports.iter().filter(move |report: &&Report| report.arrival.is_some() == came);
+                some.map(|report| report.size).collect()
+            };
+            (sizes(true), sizes(false))
+        }
+    }
+
+    #[test]
+    fn each_packet_is_told_once_however_often_it_is_said() {
+        let mut world = World::sent(6);
+        assert_eq!(world.told(&feedback(0, &[true; 3])), (vec![0, 1, 2], vec![]));
+        assert_eq!(world.told(&feedback(0, &[true; 3])), (vec![], vec![]));
+        assert_eq!(world.told(&feedback(2, &[true; 3])), (vec![3, 4], vec![]));
+    }
+
+    #[test]
+    fn one_that_is_missing_counts_as_lost_when_it_does_not_come_late() {
+        let mut world = World::sent(4);
+        assert_eq!(world.told(&feedback(0, &[true, false, false, true])), (vec![0, 3], vec![]));
+        world.now += 30 * MS;
+        assert_eq!(world.told(&feedback(1, &[true])), (vec![1], vec![]));
+        world.now += OUT_OF_ORDER;
+        assert_eq!(world.told(&feedback(3, &[true])), (vec![], vec![2]));
+        assert_eq!(world.told(&feedback(2, &[true])), (vec![], vec![]), "it is too late");
+    }
+
+    #[test]
+    fn what_never_left_is_refused() {
+        let mut world = World::sent(3);
+        let mut reports = Vec::new();
+        let mut ask = |feedback: TransportLayerCc| world.history.feedback(world.now, &feedback, &mut reports);
+        assert_eq!(ask(feedback(3, &[true])), Err(Refused::NeverSent));
+        assert_eq!(ask(feedback(40_000, &[true; 5])), Err(Refused::NeverSent));
+        assert_eq!(ask(feedback(1, &[true; 5])), Err(Refused::NeverSent));
+        let short = TransportLayerCc { recv_deltas: Vec::new(), ..feedback(0, &[true]) };
+        assert_eq!(ask(short), Err(Refused::Malformed));
+        // What was good in it counts.
+        assert_eq!(reports.len(), 2);
+    }
+
+    #[test]
+    fn a_report_that_unfolds_to_millions_is_read_as_far_as_packets_left() {
+        let mut world = World::sent(3);
+        let chunks = vec![run(SymbolTypeTcc::PacketNotReceived, 0x1FFF); 700];
+        let bomb =
+            TransportLayerCc { packet_chunks: chunks, packet_status_count: u16::MAX, ..feedback(0, &[]) };
+        assert_eq!(world.told(&bomb), (vec![], vec![]));
+        world.now += OUT_OF_ORDER;
+        assert_eq!(world.told(&bomb), (vec![], vec![0, 1, 2]));
+    }
+
+    #[test]
+    fn numbers_and_reference_times_go_round() {
+        let mut world = World::sent(0);
+        for _ in 0..70_000 {
+            world.history.leaves(world.now, 7, None);
+        }
+        let last = 69_999_u32 as u16;
+        let mut reports = Vec::new();
+        let at = |reference_time, base| TransportLayerCc { reference_time, ..feedback(base, &[true]) };
+        world.history.feedback(world.now, &at(TICKS - 1, last - 1), &mut reports).unwrap();
+        world.history.feedback(world.now, &at(0, last), &mut reports).unwrap();
+        let arrivals: Vec<_> = reports.iter().filter_map(|report| report.arrival).collect();
+        assert_eq!(arrivals[1] - arrivals[0], TICK);
+        assert_eq!(world.history.sent.len(), REMEMBERED);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_told_twice_or_made_up(
+            said in proptest::collection::vec((0..80_u16, proptest::collection::vec(any::<bool>(), 1..40), 0..200_u64), 1..60),
+        ) {
+            let mut world = World::sent(50);
+            let mut told = vec![0; 50];
+            for (base, came, later) in said {
+                world.now += Duration::from_millis(later);
+                let (came, lost) = world.told(&feedback(base.wrapping_sub(15), &came));
+                for number in came.into_iter().chain(lost) {
+                    told[number] += 1;
+                }
+            }
+            prop_assert!(told.iter().all(|times| *times <= 1));
+        }
+    }
+}
