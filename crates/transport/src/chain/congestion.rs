@@ -24,12 +24,14 @@ use crate::counters::Counters;
 use crate::drops::Dropped;
 use crate::engine::TRANSPORT_CC;
 use crate::rate::history::History;
-use crate::rate::{Estimator, Report};
+use crate::rate::{Estimator, MOST, Report};
 
 /// What a packet has on the wire beside RTP: the tag of SRTP, UDP and IP, in bytes.
 const BENEATH: usize = 16 + 8 + 20;
 /// Of what pictures may take, so much is payload at least.
 const PAYLOAD: f64 = 0.94;
+/// Pictures of 1280×720 at 30 a second need no more, in bit/s.
+const ENOUGH: u32 = 2_500_000;
 /// How often it is looked whether anything is heard, and over which time the rate of sound is taken.
 const LOOK: Duration = Duration::from_millis(100);
 /// Sound gets numbers while pictures are sent and so long after. Alone it has nothing to learn from them: its rate is
@@ -137,10 +139,11 @@ impl Congestion {
     fn tell(&self) {
         let target = ((self.estimator.target() - self.sound_rate) * PAYLOAD).max(0.0);
         // Within the bounds of the estimator.
-        let bitrate = target as u32;
+        let bitrate = (target as u32).min(ENOUGH);
         let limit = self.counters.limit.load(Ordering::Relaxed);
         let bitrate = if limit > 0 { bitrate.min(limit) } else { bitrate };
-        self.counters.video.set_bitrate(bitrate, self.estimator.pace(), self.estimator.queue());
+        let pace = self.estimator.pace().min(MOST);
+        self.counters.video.set_bitrate(bitrate, pace, self.estimator.queue());
     }
 }
 
@@ -248,7 +251,7 @@ mod tests {
     use rtc::shared::TransportContext;
 
     use super::*;
-    use crate::rate::{FIRST, MOST};
+    use crate::rate::FIRST;
 
     const MS: Duration = Duration::from_millis(1);
     const EXTENSION: u8 = 3;

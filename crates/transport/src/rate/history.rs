@@ -323,7 +323,7 @@ mod tests {
             said in proptest::collection::vec((0..80_u16, proptest::collection::vec(any::<bool>(), 1..40), 0..200_u64), 1..60),
         ) {
             let mut world = World::sent(50);
-            let mut told = vec![0; 50];
+            let mut told = [0; 50];
             for (base, came, later) in said {
                 world.now += Duration::from_millis(later);
                 let (came, lost) = world.told(&feedback(base.wrapping_sub(15), &came));

@@ -15,6 +15,8 @@ mod garbage;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod rate;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod restart;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use carillon_call::{PeerCommand, Role, Transport};
+use carillon_link::Forwarder;
 use carillon_transport::{Event, Interfaces, OutgoingAudio, Peer, PeerConfig, ReceivedAudio, Stats};
 use carillon_wire::frame::Media;
 use carillon_wire::payload::{Description, SdpKind};
@@ -94,6 +95,8 @@ pub(crate) struct Pair {
     caller: End,
     callee: End,
     pub(crate) line: Option<Line>,
+    /// In place of it: a line with a rate and a queue.
+    pub(crate) forwarder: Option<Forwarder>,
     /// Everything they said, descriptions and candidates too.
     pub(crate) seen: Vec<Seen>,
 }
@@ -108,7 +111,12 @@ impl Pair {
     }
 
     pub(crate) fn of(caller: PeerConfig, callee: PeerConfig, line: Option<Line>) -> Self {
-        Self { caller: End::open(caller), callee: End::open(callee), line, seen: Vec::new() }
+        Self { caller: End::open(caller), callee: End::open(callee), line, forwarder: None, seen: Vec::new() }
+    }
+
+    /// End A of the forwarder is the caller's.
+    pub(crate) fn over_a_forwarder(forwarder: Forwarder) -> Self {
+        Self { forwarder: Some(forwarder), ..Self::direct() }
     }
 
     pub(crate) fn end(&self, side: Side) -> &End {
@@ -153,11 +161,18 @@ impl Pair {
                 PeerCommand::ApplyRemote { generation, kind, description }
             }
             Transport::LocalCandidates { generation, candidates, last } => {
-                let candidates = match &self.line {
-                    Some(line) => {
+                let end = match from {
+                    Side::Caller => carillon_link::End::A,
+                    Side::Callee => carillon_link::End::B,
+                };
+                let candidates = match (&self.line, &self.forwarder) {
+                    (Some(line), _) => {
                         candidates.iter().map(|candidate| line.instead_of(from, candidate)).collect()
                     }
-                    None => candidates,
+                    (None, Some(forwarder)) => {
+                        candidates.iter().filter_map(|line| forwarder.stand_in(end, line)).collect()
+                    }
+                    (None, None) => candidates,
                 };
                 PeerCommand::AddCandidates { generation, candidates, last }
             }
