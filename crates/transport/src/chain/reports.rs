@@ -45,6 +45,9 @@ const REPAIR_BYTES: f64 = 1_200.0;
 const REPAIR_BURST: f64 = 0.06;
 const LEAST_REPAIR_BURST: f64 = 6_000.0;
 
+/// Between two keyframes for requests: less than what we wait before we ask again, for requests come unevenly.
+const KEYFRAMES: Duration = Duration::from_millis(250);
+
 /// A round trip that is longer is a mistake, or an attempt to make us wait.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(30);
 
@@ -61,6 +64,8 @@ pub(crate) struct Reports {
     /// The latest of our audio packets that were asked for again.
     lost: Option<u16>,
     requests: Bucket,
+    /// When the last request for a keyframe was passed on.
+    keyframe: Option<Instant>,
     /// Bytes of pictures that may be sent again, and as of when.
     repair: (f64, Option<Instant>),
     passing: Passing,
@@ -117,6 +122,7 @@ impl Reports {
             sent: VecDeque::new(),
             lost: None,
             requests: Bucket::new(REQUESTS.0, REQUESTS.1),
+            keyframe: None,
             repair: (LEAST_REPAIR_BURST, None),
             passing: Passing::default(),
         }
@@ -205,8 +211,20 @@ impl Reports {
         {
             self.asked(request);
         } else if any.is::<PictureLossIndication>() || any.is::<FullIntraRequest>() {
-            // Whichever source it names is ours: see `is_ours`.
-            Counters::add(&self.counters.video.counts.keyframes_asked_there, 1);
+            self.keyframe_asked(packet, now);
+        }
+    }
+
+    /// A keyframe costs as much as several pictures, so a storm of requests gets no more of them than one that waits for
+    /// the answer.
+    fn keyframe_asked(&mut self, request: &dyn Rtcp, now: Instant) {
+        let pictures = |source| self.local.get(source).is_some_and(|local| !local.audio);
+        if !request.destination_ssrc().iter().any(pictures) {
+            return;
+        }
+        Counters::add(&self.counters.video.counts.keyframes_asked_there, 1);
+        if self.keyframe.is_none_or(|at| now.saturating_duration_since(at) >= KEYFRAMES) {
+            self.keyframe = Some(now);
             self.counters.video.ask_for_keyframe();
         }
     }

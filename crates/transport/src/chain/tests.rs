@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rtc::interceptor::{AttributedPacket, Interceptor, Packet, RTCPFeedback, StreamInfo, TaggedPacket};
+use rtc::rtcp::payload_feedbacks::full_intra_request::{FirEntry, FullIntraRequest};
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
@@ -19,7 +21,7 @@ use super::clock::Medium;
 use crate::audio::AudioReceiver;
 use crate::counters::Counters;
 use crate::drops::Dropped;
-use crate::video::VideoReceiver;
+use crate::video::{VideoReceiver, VideoSender};
 
 const OURS: (u32, u32) = (1, 2);
 const THEIRS: (u32, u32) = (3, 4);
@@ -202,4 +204,30 @@ fn the_round_trip_is_read_off_receiver_reports() {
     assert!((Duration::from_millis(35)..=Duration::from_millis(91)).contains(&round_trip), "{round_trip:?}");
     let remote = world.counters.snapshot(world.now).remote.expect("a report");
     assert!((remote.fraction_lost - 0.25).abs() < 1e-6);
+}
+
+#[test]
+fn a_storm_of_requests_for_keyframes_gets_one_each_quarter_of_a_second() {
+    let mut world = World::new(true);
+    let pictures = StreamInfo { mime_type: "video/H264".to_owned(), ..stream((7, 8), true) };
+    world.chain.bind_local_stream(&pictures);
+    let (sender, _outgoing) = VideoSender::new(Arc::clone(&world.counters));
+    let ask = |media_ssrc| -> Packet {
+        Packet::Rtcp(vec![Box::new(PictureLossIndication { sender_ssrc: THEIRS.0, media_ssrc })])
+    };
+    world.came(ask(OURS.0));
+    assert!(!sender.demand().keyframe, "sound has no keyframes");
+    let mut keyframes = 0;
+    for n in 0..100 {
+        let fir = FullIntraRequest {
+            sender_ssrc: THEIRS.0,
+            media_ssrc: 0,
+            fir: vec![FirEntry { ssrc: 7, sequence_number: n }],
+        };
+        world.came(if n % 2 == 0 { ask(7) } else { Packet::Rtcp(vec![Box::new(fir)]) });
+        keyframes += u32::from(sender.demand().keyframe);
+        world.now += Duration::from_millis(10);
+    }
+    assert_eq!(keyframes, 4);
+    assert_eq!(world.counters.snapshot(world.now).video.keyframes_asked_there, 100);
 }
