@@ -299,7 +299,7 @@ impl Connection {
         // A browser may refuse pictures; then there is nowhere to send them.
         let Some(sender) = self.video_sender.as_ref() else { return Ok(()) };
         let parameters = sender.get_parameters().await?.rtp_parameters;
-        let agreed = parameters.codecs.iter().find_map(|codec| {
+        let agreed = parameters.codecs.iter().filter_map(|codec| {
             let codec_of = |mime: &str| match mime {
                 "video/h264" => Some(VideoCodec::H264),
                 "video/vp8" => Some(VideoCodec::Vp8),
@@ -307,6 +307,8 @@ impl Connection {
             };
             Some((codec_of(&codec.rtp_codec.mime_type.to_ascii_lowercase())?, codec.payload_type))
         });
+        // A browser that calls lists VP8 first; whichever both have may be sent, and H.264 is what is encoded here.
+        let agreed = agreed.min_by_key(|(codec, _)| *codec != VideoCodec::H264);
         let Some((codec, payload_type)) = agreed else { return Ok(()) };
         self.counters.video.agreed(codec);
         let orientation = parameters.header_extensions.iter().find(|extension| extension.uri == ORIENTATION);

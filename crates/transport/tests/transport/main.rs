@@ -5,6 +5,8 @@ mod audio;
 #[cfg(test)]
 mod bad_peer;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod close;
 #[cfg(test)]
 mod connect;
