@@ -6,9 +6,11 @@
 pub mod bar_code;
 pub mod convert;
 mod pool;
+mod rotate;
 mod scale;
 
 pub use pool::PicturePool;
+pub use rotate::rotate;
 pub use scale::Scaler;
 
 /// The longest side of a picture that anything here takes, in pixels.
