@@ -54,7 +54,7 @@ const FOR_BUILDING: &[Package] = &[
     Package {
         name: "pkg-config",
         sign: Sign::Program("pkg-config"),
-        why: "finds the library below",
+        why: "finds the libraries below",
         linux_only: true,
     },
     Package {
@@ -67,6 +67,12 @@ const FOR_BUILDING: &[Package] = &[
         name: "libasound2-dev",
         sign: Sign::Library("alsa"),
         why: "ALSA, for sound on machines without a sound server",
+        linux_only: true,
+    },
+    Package {
+        name: "libvpx-dev",
+        sign: Sign::Library("vpx"),
+        why: "libvpx, for pictures as VP8",
         linux_only: true,
     },
 ];

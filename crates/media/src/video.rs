@@ -2,8 +2,13 @@
 
 pub mod adaptation;
 pub mod assembly;
+mod coder;
 pub mod h264;
 pub mod packets;
+#[cfg(feature = "vp8")]
+pub mod vp8;
+
+pub use coder::{VideoDecoder, VideoEncoder};
 
 /// How pictures are written down. RFC 7742, section 5, asks for both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,6 +17,12 @@ pub enum VideoCodec {
     H264,
     /// RFC 6386; RFC 7741.
     Vp8,
+}
+
+impl VideoCodec {
+    /// Those that this program was built with, the better one first.
+    pub const AVAILABLE: &[Self] =
+        if cfg!(feature = "vp8") { &[Self::H264, Self::Vp8] } else { &[Self::H264] };
 }
 
 /// What is to be seen.
@@ -69,6 +80,9 @@ pub struct EncodedFrame {
 /// Why a picture was not encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
+    /// This program was built without the codec.
+    #[error("this program was built without {0:?}")]
+    Codec(VideoCodec),
     /// The encoder takes no pictures of this size, or takes them of this size alone.
     #[error("the size does not fit: {width} × {height}")]
     Size {
@@ -88,6 +102,9 @@ pub enum EncodeError {
 /// Why a frame was not decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
+    /// This program was built without the codec.
+    #[error("this program was built without {0:?}")]
+    Codec(VideoCodec),
     /// It refers to a picture that is not there.
     #[error("a keyframe is needed first")]
     NeedsKeyframe,
