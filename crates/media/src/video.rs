@@ -5,6 +5,7 @@ pub mod assembly;
 mod coder;
 pub mod h264;
 pub mod packets;
+pub mod playout;
 #[cfg(feature = "vp8")]
 pub mod vp8;
 
