@@ -15,8 +15,8 @@ use super::packets::{Joined, Peek, Place, join};
 use super::{EncodedFrame, VideoCodec};
 
 /// What is kept of a stream at most: far more than a second of 20 Mbit/s.
-const MAX_BYTES: usize = 4 << 20;
-const MAX_PACKETS: usize = 4_096;
+pub(super) const MAX_BYTES: usize = 4 << 20;
+pub(super) const MAX_PACKETS: usize = 4_096;
 /// A sequence number so far ahead or behind is that of another stream: it begins anew.
 const JUMP: i64 = 3_000;
 /// How long a repair is waited for before a keyframe is asked for.
@@ -175,6 +175,13 @@ impl FrameAssembly {
         self.next = None;
         self.base = None;
         self.gap = None;
+    }
+
+    /// Whether no more waits than may.
+    #[cfg(any(test, feature = "arbitrary"))]
+    pub(super) fn is_bounded(&self) -> bool {
+        let bytes: usize = self.packets.values().map(|waiting| waiting.packet.payload.len()).sum();
+        bytes == self.bytes && bytes <= MAX_BYTES && self.packets.len() <= MAX_PACKETS
     }
 
     /// Goes on counting where 16 bits begin anew.
