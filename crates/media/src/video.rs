@@ -4,6 +4,8 @@ pub mod adaptation;
 pub mod assembly;
 mod coder;
 pub mod h264;
+#[cfg(any(test, feature = "arbitrary"))]
+pub mod operations;
 pub mod packets;
 pub mod playout;
 #[cfg(feature = "vp8")]
