@@ -1,7 +1,10 @@
 //! The committed corpora of the fuzz targets, and seeded walks and changes of the same.
 
+mod corpus;
+
 use arbitrary::Unstructured;
 
+use self::corpus::corpus;
 use super::*;
 
 /// By xorshift64 (Marsaglia 2003).
@@ -18,15 +21,6 @@ impl Random {
     fn bytes(&mut self, most: u64) -> Vec<u8> {
         (0..self.below(most)).map(|_| self.below(256) as u8).collect()
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test reads its corpus")]
-fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-    let files: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
-    assert!(!files.is_empty());
-    files
 }
 
 #[test]
