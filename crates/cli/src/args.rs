@@ -364,7 +364,8 @@ pub(crate) fn change(changes: &[(Setting, bool)]) -> CallSettingsChange {
 pub(crate) enum DevicesAction {
     /// Remove a device: it is signed out at once.
     Revoke {
-        /// Its id, as `carillon devices` shows it.
+        /// Its id, as `carillon devices` shows it: may begin with a dash.
+        #[arg(allow_hyphen_values = true)]
         device: DeviceId,
     },
 }
@@ -473,6 +474,16 @@ mod tests {
         assert!(parse("carillon call @ada --video").is_ok());
         assert!(parse("carillon call @a").is_err());
         assert!(parse("carillon listen --answer --decline").is_err());
+    }
+
+    #[test]
+    fn a_device_may_be_named_by_an_id_that_looks_like_an_option() {
+        for first in 0..=u8::MAX {
+            let mut bytes = [7; 16];
+            bytes[0] = first;
+            let device = DeviceId::new(bytes);
+            assert!(parse(&format!("carillon devices revoke {device}")).is_ok(), "{device}");
+        }
     }
 
     #[test]
