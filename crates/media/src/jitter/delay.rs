@@ -51,6 +51,18 @@ const SPIKES: usize = 4;
 /// Of the repairs of the last seconds, so many at most, all but the slowest are waited for.
 const REPAIRS_LAST: Samples = 10 * SECOND;
 const REPAIRS: usize = 32;
+/// Packets that are slower than the fastest by so much, for so long without one in between that is not, stood in a queue: no
+/// jitter does that.
+const QUEUE: Samples = 60 * MILLISECOND;
+const QUEUE_LASTS: Samples = SECOND / 5;
+/// It is gone when for so long none is as slow. What was learned of it is forgotten at once, and again with each packet of the
+/// next second: the slowest of the last [`LAST`] tells what is left of it.
+const QUEUE_GONE: Samples = SECOND * 3 / 20;
+const FORGETTING: Samples = SECOND;
+const LAST: usize = 8;
+/// Of so many packets in a row the fastest: a queue that stands, and that packets to come will stand in as well. Chance makes
+/// a single one slow.
+const STANDING: usize = 2;
 /// So much over the typical transit even where there is no jitter: clocks drift, and stretching must come before a gap.
 const MARGIN: Samples = 3 * MILLISECOND;
 /// The share [`IN_TIME`] of bell-shaped jitter comes within so many deviations of the mean. Of so few packets as a call begins
@@ -79,9 +91,19 @@ pub(super) struct Delay {
     repairs: [Option<(Samples, Samples)>; REPAIRS],
     repair: Option<Samples>,
     typical: Option<f64>,
+    /// Of the last packets.
+    last: [Samples; LAST],
+    queue: Queue,
     first: First,
     percentile: Samples,
     fastest: Samples,
+}
+
+/// How much sound in a row came slowly, and how much has come fast since.
+#[derive(Debug, Clone, Copy, Default)]
+struct Queue {
+    slow: Samples,
+    fast: Samples,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -142,6 +164,8 @@ impl Delay {
             repairs: [None; REPAIRS],
             repair: None,
             typical: None,
+            last: [Samples::MIN; LAST],
+            queue: Queue::default(),
             first: First::default(),
             percentile: 0,
             fastest: 0,
@@ -156,6 +180,8 @@ impl Delay {
         }
         let typical = self.typical.get_or_insert(transit as f64);
         *typical += TYPICAL * (transit as f64 - *typical);
+        self.last.rotate_right(1);
+        self.last[0] = transit;
         self.first.observe(transit);
         self.observe_fastest(transit, arrival);
         self.observe_slowest(transit);
@@ -177,6 +203,40 @@ impl Delay {
         self.percentile = self.first.in_time().map_or(percentile, |few| few.max(percentile));
         let least = self.minima.iter().copied().min().unwrap_or(transit);
         self.fastest = least.max(self.quantile(FAST) - FASTER);
+        self.observe_queue(transit, samples as Samples);
+    }
+
+    /// Forgets a queue that is gone.
+    fn observe_queue(&mut self, transit: Samples, samples: Samples) {
+        let Queue { slow, fast } = &mut self.queue;
+        if transit > self.fastest.saturating_add(QUEUE) {
+            // What came fast in between was none of a queue, or the queue is back.
+            *slow = if *fast > 0 { samples } else { slow.saturating_add(samples) };
+            *fast = 0;
+            return;
+        }
+        *fast = fast.saturating_add(samples);
+        if *slow < QUEUE_LASTS || *fast < QUEUE_GONE {
+            return;
+        }
+        if *fast > FORGETTING {
+            self.queue = Queue::default();
+            return;
+        }
+        let slowest = self.last.iter().copied().fold(Samples::MIN, Samples::max);
+        let most = slowest.saturating_add(CALMER);
+        self.bins_above(most).fill(0.0);
+        self.total = self.bins.iter().sum();
+        self.percentile = self.percentile.min(most);
+        self.repair = self.repair.map(|repair| repair.min(most));
+        self.typical = self.typical.map(|typical| typical.min(slowest as f64));
+    }
+
+    /// The bins of what is slower.
+    fn bins_above(&mut self, transit: Samples) -> &mut [f64] {
+        let above = transit.saturating_sub(self.origin).div_euclid(BIN) + 1;
+        let above = usize::try_from(above).unwrap_or(0).min(BINS);
+        &mut self.bins[above..]
     }
 
     /// Takes in the slowest stand-in for a burst of losses.
@@ -225,10 +285,8 @@ impl Delay {
         } else {
             return;
         };
-        let above = slowest.saturating_sub(self.origin).div_euclid(BIN) + 1;
-        let above = usize::try_from(above).unwrap_or(0).min(BINS);
         let left = (-(samples as f64) / forget).exp();
-        self.bins[above..].iter_mut().for_each(|bin| *bin *= left);
+        self.bins_above(slowest).iter_mut().for_each(|bin| *bin *= left);
         self.total = self.bins.iter().sum();
     }
 
@@ -303,6 +361,9 @@ impl Delay {
         for least in self.minima.iter_mut().filter(|least| **least != Samples::MAX) {
             *least = least.saturating_add(by);
         }
+        for last in self.last.iter_mut().filter(|last| **last != Samples::MIN) {
+            *last = last.saturating_add(by);
+        }
         for most in self.maxima.iter_mut().filter(|most| **most != Samples::MAX) {
             *most = most.saturating_add(by);
         }
@@ -326,8 +387,12 @@ impl Delay {
         let fastest = self.fastest();
         let wanted = self.spike(now).map_or(self.percentile, |spike| spike.max(self.percentile));
         let wanted = self.repair(now).map_or(wanted, |repair| repair.max(wanted));
-        let wanted = wanted.max(self.typical().saturating_add(MARGIN));
+        let wanted = wanted.max(self.typical().saturating_add(MARGIN)).max(self.standing());
         wanted.clamp(fastest.saturating_add(least), fastest.saturating_add(most.max(least)))
+    }
+
+    fn standing(&self) -> Samples {
+        self.last.iter().take(STANDING).copied().min().unwrap_or(Samples::MIN)
     }
 
     fn repair(&self, now: Samples) -> Option<Samples> {

@@ -108,6 +108,34 @@ fn a_line_that_was_jittery_is_no_longer_waited_for_once_it_has_been_calm_for_ten
 }
 
 #[test]
+fn a_queue_that_grows_fast_costs_what_it_grows_and_is_forgotten_as_it_goes() {
+    for (says, packet) in [(Says::Vowel, 480), (Says::Vowel, 960), (Says::Sentences, 960)] {
+        let mut call = Call::saying(says);
+        call.packet = packet;
+        let mut random = Random(3);
+        let mut jitter = move || 20.0 + 12.0 * random.next();
+        call.run(20.0, |_| Some(jitter()));
+        let before = call.stats();
+        // 200 ms of queue within 85 ms, gone after 450.
+        let begin = call.next_sample;
+        let mut queue = |number: u64| {
+            let seconds = (number * packet - begin) as f64 / 48_000.0;
+            let (up, down) = ((seconds * 2_350.0).min(200.0), ((0.45 - seconds) * 550.0).clamp(0.0, 200.0));
+            Some(jitter() + up.min(down))
+        };
+        call.run(1.0, &mut queue);
+        let after = call.stats();
+        let concealed = (after.concealed_samples - before.concealed_samples) / 48;
+        assert!(concealed <= 200, "{concealed} ms");
+        assert!(after.playout_delay < Duration::from_millis(80), "{:?}", after.playout_delay);
+        call.run(0.8, &mut queue);
+        let calm = call.stats();
+        assert!(calm.playout_delay < Duration::from_millis(35), "{:?}", calm.playout_delay);
+        assert_eq!(calm.concealed_samples, after.concealed_samples);
+    }
+}
+
+#[test]
 fn a_queue_that_was_drained_is_forgotten_within_two_seconds_more() {
     for packet in [480, 960] {
         let mut call = Call::saying(Says::Sentences);
