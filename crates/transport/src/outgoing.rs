@@ -92,6 +92,7 @@ pub(crate) async fn video(
             () = until(next) => {}
         }
         pacer.set_pace(counters.video.pace());
+        pacer.set_stands_from(counters.video.stands_from().and_then(|at| counters.start.checked_add(at)));
         while let Some(due) = pacer.poll(Instant::now()) {
             if !counters.is_admitted() {
                 continue;
@@ -100,6 +101,7 @@ pub(crate) async fn video(
                 return;
             }
         }
+        counters.video.set_full(pacer.is_full(Instant::now()));
         let (dropped, broken) = pacer.take_dropped();
         counters.video.counts.frames_dropped.fetch_add(dropped, Ordering::Relaxed);
         if broken && dropped > 0 {

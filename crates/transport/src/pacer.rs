@@ -18,9 +18,15 @@ const BURST: Duration = Duration::from_millis(10);
 /// What a packet has beside its payload: RTP with extensions, SRTP, UDP and IP, in bytes.
 const OVERHEAD: usize = 12 + 12 + 16 + 8 + 20;
 /// A frame that waited so long before its first packet left is dropped. Half of that for one that nobody refers to.
-const MOST_WAIT: Duration = Duration::from_millis(180);
+const MOST_WAIT: Duration = Duration::from_millis(350);
 /// A frame that is under way for so long is cut off.
-const MOST_LEAVING: Duration = Duration::from_millis(250);
+const MOST_LEAVING: Duration = Duration::from_millis(450);
+
+/// How often it is looked whether the line moves again.
+const LOOK: Duration = Duration::from_millis(3);
+
+/// A line that stands for longer has to be tried: maybe it is the news alone that gets lost.
+const LONGEST_STAND: Duration = Duration::from_millis(600);
 
 /// A packet whose turn it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +49,8 @@ pub(crate) struct Pacer {
     filled: Instant,
     /// In bytes a second.
     pace: f64,
+    /// From then on pictures wait.
+    stands_from: Option<Instant>,
     /// Everything up to a keyframe refers to something that was dropped.
     broken: bool,
     dropped: u64,
@@ -58,12 +66,35 @@ struct Waiting {
 impl Pacer {
     pub(crate) const fn new(now: Instant) -> Self {
         let frames = VecDeque::new();
-        Self { frames, budget: 0.0, filled: now, pace: LEAST / 8.0, broken: false, dropped: 0 }
+        Self {
+            frames,
+            budget: 0.0,
+            filled: now,
+            pace: LEAST / 8.0,
+            stands_from: None,
+            broken: false,
+            dropped: 0,
+        }
     }
 
     /// How fast packets leave, in bit/s with all headers.
     pub(crate) fn set_pace(&mut self, pace: f64) {
         self.pace = pace.max(LEAST) / 8.0;
+    }
+
+    /// Nothing leaves from then on, until another time is given: the line stands.
+    pub(crate) const fn set_stands_from(&mut self, at: Option<Instant>) {
+        self.stands_from = at;
+    }
+
+    /// Whether another picture would only wait: it had better not be encoded.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.frames.len() > usize::from(!self.stands(now))
+    }
+
+    fn stands(&self, now: Instant) -> bool {
+        self.stands_from
+            .is_some_and(|from| from <= now && now.saturating_duration_since(from) < LONGEST_STAND)
     }
 
     /// Takes a frame in.
@@ -86,7 +117,7 @@ impl Pacer {
         let since = now.saturating_duration_since(self.filled).as_secs_f64();
         self.budget = (self.budget + since * self.pace).min(BURST.as_secs_f64() * self.pace);
         self.filled = now;
-        if self.budget < 0.0 {
+        if self.budget < 0.0 || self.stands(now) {
             return None;
         }
         let waiting = self.frames.front_mut()?;
@@ -115,6 +146,9 @@ impl Pacer {
     /// When to ask again; `None`: after the next frame came.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.frames.front()?;
+        if self.stands(self.filled) {
+            return Some(self.filled + LOOK);
+        }
         let missing = (-self.budget).max(0.0) / self.pace;
         Some(self.filled + Duration::from_secs_f64(missing).max(Duration::from_millis(1)))
     }
@@ -225,20 +259,20 @@ mod tests {
     #[test]
     fn what_waited_too_long_is_dropped_with_all_that_refers_to_it() {
         let mut world = World::at(500_000);
-        for number in 0..20 {
+        for number in 0..40 {
             world.push(number, 10, number == 0, (number % 2) as u8);
             world.run(FRAME);
         }
         let (dropped, broken) = world.pacer.take_dropped();
         assert!(dropped > 0 && broken);
         let sent = world.timestamps().len();
-        world.push(20, 2, false, 0);
+        world.push(40, 2, false, 0);
         world.run(FRAME);
         assert_eq!(world.timestamps().len(), sent, "it refers to what was dropped");
-        world.push(21, 2, true, 0);
-        world.push(22, 2, false, 1);
+        world.push(41, 2, true, 0);
+        world.push(42, 2, false, 1);
         world.run(FRAME * 3);
-        assert_eq!(world.timestamps()[sent..], [21, 22]);
+        assert_eq!(world.timestamps()[sent..], [41, 42]);
         assert_eq!(world.pacer.take_dropped(), (1, false));
         // Nothing left later than allowed.
         for (at, due) in world.sent.iter().filter(|(_, due)| due.first) {
@@ -248,13 +282,50 @@ mod tests {
 
     #[test]
     fn a_frame_that_nobody_refers_to_is_dropped_alone() {
-        let mut world = World::at(300_000);
+        let mut world = World::at(150_000);
         world.push(0, 8, true, 0);
         world.push(1, 4, false, 1);
         world.push(2, 1, false, 0);
-        world.run(Duration::from_millis(400));
+        world.run(Duration::from_millis(800));
         assert_eq!(world.timestamps(), [0, 2]);
         assert_eq!(world.pacer.take_dropped(), (1, false));
+    }
+
+    #[test]
+    fn on_a_line_that_stands_pictures_wait_and_no_more_are_wanted() {
+        let mut world = World::at(1_000_000);
+        world.push(0, 3, true, 0);
+        world.run(FRAME);
+        world.pacer.set_stands_from(Some(world.now));
+        assert!(!world.pacer.is_full(world.now), "one may wait");
+        world.push(1, 3, false, 0);
+        assert!(world.pacer.is_full(world.now));
+        world.run(FRAME * 5);
+        assert_eq!(world.timestamps(), [0]);
+        world.pacer.set_stands_from(Some(world.now + FRAME));
+        world.run(FRAME);
+        assert_eq!(world.timestamps(), [0, 1]);
+        assert_eq!(world.pacer.take_dropped(), (0, false));
+    }
+
+    #[test]
+    fn a_line_of_which_nothing_is_heard_is_tried_again() {
+        let mut world = World::at(1_000_000);
+        world.pacer.set_stands_from(Some(world.now));
+        world.run(LONGEST_STAND);
+        world.push(0, 3, true, 0);
+        world.run(FRAME);
+        assert_eq!(world.timestamps(), [0]);
+    }
+
+    #[test]
+    fn a_pacer_with_a_picture_on_its_way_takes_one_more() {
+        let mut world = World::at(100_000);
+        world.push(0, 20, true, 0);
+        world.run(FRAME);
+        assert!(!world.pacer.is_full(world.now));
+        world.push(1, 1, false, 0);
+        assert!(world.pacer.is_full(world.now));
     }
 
     #[test]

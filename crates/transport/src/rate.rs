@@ -16,6 +16,7 @@ mod delays;
 pub(crate) mod history;
 #[cfg(test)]
 mod lines;
+mod patience;
 #[cfg(test)]
 mod tests;
 mod trains;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use arrivals::Arrivals;
 use delays::Delays;
+use patience::Patience;
 use trains::Trains;
 use trend::Trend;
 
@@ -117,6 +119,7 @@ pub(crate) struct Estimator {
     trend: Trend,
     trains: Trains,
     arrivals: Arrivals,
+    patience: Patience,
     try_after: Duration,
     /// The way up that is on is a try.
     trying: bool,
@@ -146,6 +149,7 @@ impl Estimator {
             trend: Trend::default(),
             trains: Trains::default(),
             arrivals: Arrivals::default(),
+            patience: Patience::default(),
             try_after: TRY_AFTER,
             trying: false,
             lossy_at: None,
@@ -161,14 +165,23 @@ impl Estimator {
         self.target
     }
 
-    /// How fast pictures may leave, in bit/s.
+    /// How fast pictures may leave, in bit/s. While a queue drains it is the encoder that makes less; what it made before, and
+    /// the next pictures refer to, is not to be under way for long.
     pub(crate) fn pace(&self) -> f64 {
-        self.target * if matches!(self.phase, Phase::Drain { .. }) { DRAINING_PACE } else { PACE }
+        match self.phase {
+            Phase::Drain { capacity, .. } => capacity.max(self.target * DRAINING_PACE),
+            Phase::Up { .. } | Phase::Hold { .. } => self.target * PACE,
+        }
     }
 
     /// The queue that stands on the line.
     pub(crate) fn queue(&self) -> Duration {
         Duration::try_from_secs_f64(self.delays.queue()).unwrap_or_default()
+    }
+
+    /// How long nothing may be heard of a packet before pictures wait.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience.usual(JITTER * self.delays.jitter())
     }
 
     /// Whether pictures were lost because the queue ran over. Repair would have to go through the same queue: a keyframe
@@ -187,6 +200,11 @@ impl Estimator {
             return;
         }
         self.heard = Some(now);
+        if let Some(newest) =
+            reports.iter().filter(|report| report.arrival.is_some()).map(|report| report.departure).max()
+        {
+            self.patience.note(now, newest);
+        }
         for report in reports {
             let Some(arrival) = report.arrival else {
                 self.arrivals.lost(now);

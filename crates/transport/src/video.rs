@@ -52,6 +52,8 @@ pub struct VideoDemand {
     pub bitrate: u32,
     /// The other side, or the pacer, needs a keyframe. Asking has been answered once this was read.
     pub keyframe: bool,
+    /// What was encoded before has not left yet: another picture would only wait, and had better not be encoded.
+    pub full: bool,
 }
 
 /// Shared by both ends of the pictures' way out.
@@ -65,6 +67,10 @@ pub(crate) struct VideoState {
     pace: AtomicU32,
     /// In microseconds.
     queue: AtomicU32,
+    /// Pictures wait from then on, in microseconds since the start; the greatest number: never.
+    stands_from: AtomicU64,
+    /// The pacer has as much as it should have.
+    full: AtomicBool,
     /// The source that the other side sends pictures from; 0: none yet.
     pub(crate) remote_source: AtomicU32,
     /// A keyframe of the other side is needed.
@@ -97,6 +103,8 @@ impl VideoState {
             bitrate: AtomicU32::new(FIRST as u32),
             pace: AtomicU32::new(2 * FIRST as u32),
             queue: AtomicU32::new(0),
+            stands_from: AtomicU64::new(u64::MAX),
+            full: AtomicBool::new(false),
             remote_source: AtomicU32::new(0),
             wanted: AtomicBool::new(false),
             want: Notify::new(),
@@ -144,6 +152,23 @@ impl VideoState {
         Duration::from_micros(self.queue.load(Ordering::Relaxed).into())
     }
 
+    /// From then on, since the start, nothing leaves: something should have been heard of what left before.
+    pub(crate) fn set_stands_from(&self, at: Option<Duration>) {
+        let micros = at.and_then(|at| u64::try_from(at.as_micros()).ok()).unwrap_or(u64::MAX);
+        self.stands_from.store(micros, Ordering::Relaxed);
+    }
+
+    /// The same.
+    pub(crate) fn stands_from(&self) -> Option<Duration> {
+        let micros = self.stands_from.load(Ordering::Relaxed);
+        (micros < u64::MAX).then(|| Duration::from_micros(micros))
+    }
+
+    /// Whether another picture would only wait.
+    pub(crate) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
+
     /// The encoder has to begin anew.
     pub(crate) fn ask_for_keyframe(&self) {
         self.keyframe.store(true, Ordering::Release);
@@ -182,10 +207,13 @@ impl VideoSender {
         self.counters.video.codec()
     }
 
-    /// What the encoder is asked for, before each picture. Reading it takes a request for a keyframe.
+    /// What the encoder is asked for, before each picture. Reading it takes a request for a keyframe, unless no picture is
+    /// to be encoded.
     pub fn demand(&self) -> VideoDemand {
         let video = &self.counters.video;
-        VideoDemand { bitrate: video.bitrate(), keyframe: video.keyframe.swap(false, Ordering::AcqRel) }
+        let full = video.full.load(Ordering::Relaxed);
+        let keyframe = !full && video.keyframe.swap(false, Ordering::AcqRel);
+        VideoDemand { bitrate: video.bitrate(), keyframe, full }
     }
 }
 

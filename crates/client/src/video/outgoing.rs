@@ -74,6 +74,9 @@ impl Outgoing {
             return Ok(());
         }
         let demand = self.path.demand();
+        if demand.full {
+            return Ok(());
+        }
         let now = self.start.elapsed();
         let adaptation = self.adaptation.get_or_insert_with(|| VideoAdaptation::new(demand.bitrate));
         adaptation.spend(demand.bitrate, now);

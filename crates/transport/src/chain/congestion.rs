@@ -115,6 +115,7 @@ impl Congestion {
         let train = (medium == Medium::Pictures && !again).then_some(rtp.header.timestamp);
         let number = self.history.leaves(now, size, train);
         let _ = rtp.header.set_extension(extension, Bytes::copy_from_slice(&number.to_be_bytes()));
+        self.wait_for_news();
         if medium == Medium::Sound {
             self.sound_bytes = self.sound_bytes.saturating_add(size);
         }
@@ -136,7 +137,16 @@ impl Congestion {
         self.tell();
     }
 
+    /// Tells the pacer from when on nothing is usual any more.
+    fn wait_for_news(&self) {
+        let left = self.history.unheard();
+        let until = left.and_then(|left| left.checked_add(self.estimator.patience()));
+        let since = until.map(|until| until.saturating_duration_since(self.counters.start));
+        self.counters.video.set_stands_from(since);
+    }
+
     fn tell(&self) {
+        self.wait_for_news();
         let target = ((self.estimator.target() - self.sound_rate) * PAYLOAD).max(0.0);
         // Within the bounds of the estimator.
         let bitrate = (target as u32).min(ENOUGH);

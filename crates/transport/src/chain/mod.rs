@@ -9,7 +9,7 @@
 //! | 6,200 | receiver reports, of what came before any repair | both |
 //! | 6,500 | [`retransmission`]: unwraps RTX | in |
 //! | 7,000 | [`nack`]: asks for what is missing, in time with the round trip | both |
-//! | 8,000 | transport-wide feedback | both |
+//! | 8,000 | [`receipts`]: transport-wide feedback | both |
 //! | 11,000 | [`clock`]: sender reports | out |
 //! | 14,000 | [`inbound`]: hands sound and pictures to the threads that play and decode | in |
 //!
@@ -20,9 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_media::video::VideoCodec;
-use rtc::interceptor::{
-    ReceiverReportBuilder, Registry, Slot, StreamInfo, TaggedPacket, TwccReceiverBuilder,
-};
+use rtc::interceptor::{ReceiverReportBuilder, Registry, Slot, StreamInfo, TaggedPacket};
 
 use crate::audio::AudioReceiver;
 use crate::counters::Counters;
@@ -33,6 +31,7 @@ pub(crate) mod clock;
 mod congestion;
 pub(crate) mod inbound;
 pub(crate) mod nack;
+pub(crate) mod receipts;
 pub(crate) mod reports;
 pub(crate) mod retransmission;
 #[cfg(test)]
@@ -41,9 +40,6 @@ mod tests;
 /// Between two reports. RFC 3550, section 6.2, allows less than 5 s where RTCP stays below 5 % of the bandwidth; two
 /// reports of some 100 bytes a second do, and the choice between FEC and DRED hangs on them.
 const REPORTS: Duration = Duration::from_millis(500);
-
-/// Between two reports of when packets came: half of what is usual, so that a line that gets narrow is noticed sooner.
-const FEEDBACK: Duration = Duration::from_millis(50);
 
 /// The chain in the order of the table above.
 pub(crate) fn build(counters: &Arc<Counters>, audio: &AudioReceiver, video: &VideoReceiver) -> Registry {
@@ -54,7 +50,7 @@ pub(crate) fn build(counters: &Arc<Counters>, audio: &AudioReceiver, video: &Vid
         .with(Slot::from(6_200), ReceiverReportBuilder::new().with_interval(REPORTS).build())
         .with(Slot::from(6_500), retransmission::Unwrap::default())
         .with(Slot::NackGenerator, nack::Requests::new(Arc::clone(counters)))
-        .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(FEEDBACK).build())
+        .with(Slot::TwccReceiver, receipts::Receipts::new())
         .with(Slot::SenderReport, clock::SenderReports::new(Arc::clone(counters), REPORTS))
         .with(Slot::from(14_000), inbound::Inbound::new(Arc::clone(counters), audio.clone(), video.clone()))
 }

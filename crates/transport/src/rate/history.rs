@@ -31,6 +31,8 @@ pub(crate) struct History {
     next: u16,
     /// Of those at the front, so many have been told.
     told: usize,
+    /// The first of which nobody said anything, nor of any after it.
+    unheard: usize,
     /// What the last reference time was, in ticks without end.
     reference: Option<i64>,
 }
@@ -78,6 +80,12 @@ impl History {
         self.sent.pop_front();
         self.first = self.first.wrapping_add(1);
         self.told = self.told.saturating_sub(1);
+        self.unheard = self.unheard.saturating_sub(1);
+    }
+
+    /// When the first packet left of which nothing was heard, nor of any after it.
+    pub(crate) fn unheard(&self) -> Option<Instant> {
+        self.sent.get(self.unheard).map(|sent| sent.departure)
     }
 
     /// Takes in what the other side says, and adds to `reports` what is new in it, in the order in which the packets
@@ -130,6 +138,7 @@ impl History {
                 break;
             };
             index += 1;
+            self.unheard = self.unheard.max(index);
             sent.fate = match (sent.fate, came) {
                 (Fate::Unknown | Fate::Missing(_), Some(arrival)) => Fate::Came(arrival),
                 (Fate::Unknown, None) => Fate::Missing(now),
@@ -274,6 +283,23 @@ mod tests {
         world.now += OUT_OF_ORDER;
         assert_eq!(world.told(&feedback(3, &[true])), (vec![], vec![2]));
         assert_eq!(world.told(&feedback(2, &[true])), (vec![], vec![]), "it is too late");
+    }
+
+    #[test]
+    fn the_first_packet_that_nobody_said_anything_of_is_known() {
+        let mut world = World::sent(4);
+        let start = world.now - 4 * MS;
+        assert_eq!(world.history.unheard(), Some(start));
+        world.told(&feedback(0, &[true, false, true]));
+        assert_eq!(world.history.unheard(), Some(start + 3 * MS));
+        world.told(&feedback(0, &[true]));
+        assert_eq!(world.history.unheard(), Some(start + 3 * MS));
+        world.told(&feedback(3, &[true]));
+        assert_eq!(world.history.unheard(), None);
+        for _ in 0..REMEMBERED {
+            world.history.leaves(world.now, 1, None);
+        }
+        assert_eq!(world.history.unheard(), Some(world.now), "those before are forgotten");
     }
 
     #[test]

@@ -7,10 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use carillon_link::{Change, Line, Plan, Script, Settings};
 use carillon_media::picture::Rotation;
-use rtc::interceptor::{
-    AttributedPacket, Interceptor, Packet, RTPHeaderExtension, StreamInfo, TaggedPacket, TwccReceiverBuilder,
-    TwccReceiverInterceptor,
-};
+use rtc::interceptor::{AttributedPacket, Interceptor, Packet, RTPHeaderExtension, StreamInfo, TaggedPacket};
 use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 use rtc::rtp;
 use rtc::sansio::Protocol as _;
@@ -18,6 +15,7 @@ use rtc::shared::TransportContext;
 
 use super::history::History;
 use super::{Estimator, Report};
+use crate::chain::receipts::Receipts;
 use crate::pacer::Pacer;
 use crate::video::OutgoingFrame;
 
@@ -30,7 +28,6 @@ const SOUND_BYTES: usize = 80 + OVERHEAD;
 const PAYLOAD: usize = 1_100;
 /// From packets to the payload in them.
 const USEFUL: f64 = 0.94;
-const FEEDBACK: Duration = Duration::from_millis(50);
 const NUMBER: u8 = 1;
 const REPAIRS_WAIT: Duration = Duration::from_millis(80);
 /// A picture that can't be shown for so long has a keyframe asked for.
@@ -46,6 +43,9 @@ pub(super) trait Controller {
     fn queue(&self) -> Duration;
     fn take_overrun(&mut self) -> bool {
         false
+    }
+    fn patience(&self) -> Duration {
+        Duration::MAX
     }
 }
 
@@ -73,6 +73,10 @@ impl Controller for Estimator {
     fn take_overrun(&mut self) -> bool {
         Self::take_overrun(self)
     }
+
+    fn patience(&self) -> Duration {
+        Self::patience(self)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +95,7 @@ pub(super) enum What {
     Picture {
         sequence: u64,
         frame: usize,
+        last: bool,
     },
 }
 
@@ -121,11 +126,11 @@ pub(super) struct Flow {
     keyframe_at: Option<Instant>,
     next_sequence: u64,
     repair: f64,
-    kept: BTreeMap<u64, (usize, usize)>,
+    kept: BTreeMap<u64, (usize, usize, bool)>,
     highest: Option<u64>,
     asked: Vec<(Instant, u64, u32)>,
     absent: BTreeMap<u64, (Instant, u32)>,
-    receiver: TwccReceiverInterceptor,
+    receiver: Receipts,
     back: VecDeque<(Instant, TransportLayerCc)>,
     pleas: VecDeque<Instant>,
     pub(super) frames: Vec<Frame>,
@@ -155,7 +160,7 @@ fn extension() -> StreamInfo {
 
 impl Flow {
     fn new(controller: Box<dyn Controller>, now: Instant, seed: u64) -> Self {
-        let mut receiver = TwccReceiverBuilder::new().with_interval(FEEDBACK).build();
+        let mut receiver = Receipts::new();
         receiver.bind_remote_stream(&extension());
         let offset = Duration::from_millis(seed * 7 % 33);
         Self {
@@ -283,7 +288,9 @@ impl World {
         let flow = &mut self.flows[index];
         if now >= flow.next_frame {
             flow.next_frame += FRAME;
-            flow.encode(now);
+            if !flow.pacer.is_full(now) {
+                flow.encode(now);
+            }
         }
         let asked: Vec<_> = flow.asked.iter().filter(|(at, ..)| *at <= now).map(|asked| asked.1).collect();
         flow.asked.retain(|(at, ..)| *at > now);
@@ -292,15 +299,18 @@ impl World {
         let burst = (flow.controller.target() * 0.05 / 8.0).max(3_600.0);
         flow.repair = (flow.repair + flow.controller.target() * share / 8.0 * TICK.as_secs_f64()).min(burst);
         for sequence in asked {
-            if let Some(&(frame, size)) = self.flows[index].kept.get(&sequence)
+            if let Some(&(frame, size, last)) = self.flows[index].kept.get(&sequence)
                 && self.flows[index].repair > 0.0
             {
                 self.flows[index].repair -= size as f64;
-                self.put(index, size, None, What::Picture { sequence, frame });
+                self.put(index, size, None, What::Picture { sequence, frame, last });
             }
         }
         let pace = self.flows[index].controller.pace();
         self.flows[index].pacer.set_pace(pace);
+        let flow = &mut self.flows[index];
+        let stands_from = flow.history.unheard().and_then(|at| at.checked_add(flow.controller.patience()));
+        flow.pacer.set_stands_from(stands_from);
         while let Some(due) = self.flows[index].pacer.poll(now) {
             let flow = &mut self.flows[index];
             let frame = due.timestamp as usize;
@@ -308,11 +318,11 @@ impl World {
             let sequence = flow.next_sequence;
             flow.next_sequence += 1;
             let size = due.payload.len() + OVERHEAD;
-            flow.kept.insert(sequence, (frame, size));
+            flow.kept.insert(sequence, (frame, size, due.last));
             if flow.kept.len() > 2_000 {
                 flow.kept.pop_first();
             }
-            self.put(index, size, Some(due.timestamp), What::Picture { sequence, frame });
+            self.put(index, size, Some(due.timestamp), What::Picture { sequence, frame, last: due.last });
         }
         let flow = &mut self.flows[index];
         let (dropped, broken) = flow.pacer.take_dropped();
@@ -331,7 +341,8 @@ impl World {
     fn arrive(&mut self, at: Instant, parcel: Parcel) {
         let flow = &mut self.flows[parcel.flow];
         flow.came.push((at, parcel.size));
-        let mut header = rtp::Header { version: 2, ssrc: 1, ..Default::default() };
+        let marker = matches!(parcel.what, What::Picture { last: true, .. });
+        let mut header = rtp::Header { version: 2, ssrc: 1, marker, ..Default::default() };
         header.set_extension(NUMBER, Bytes::copy_from_slice(&parcel.number.to_be_bytes())).unwrap();
         let packet = Packet::Rtp(rtp::Packet { header, payload: Bytes::new() });
         let message = AttributedPacket::new(packet);
@@ -345,7 +356,7 @@ impl World {
             What::Sound => {
                 flow.sound.push((parcel.sent, at - parcel.sent));
             }
-            What::Picture { sequence, frame } => {
+            What::Picture { sequence, frame, .. } => {
                 let fresh = match flow.highest {
                     Some(highest) if sequence <= highest => flow.absent.remove(&sequence).is_some(),
                     highest => {

@@ -114,7 +114,8 @@ fn figures(name: &str, make: Make) {
     let sound = flow.sound_late_until(SOUND_LATE, from);
     let used = flow.used(600e3, world.since(7.0), world.now);
     println!(
-        "drop to 600k: worst frame {worst:?}, > 150 ms until {until:?} after, freeze {freeze:?}, sound late until {sound:?}, then used {:.0} %, dropped {}",
+        "drop to 600k: sound worst {:.0} worst frame {worst:?}, > 150 ms until {until:?} after, freeze {freeze:?}, sound late until {sound:?}, then used {:.0} %, dropped {}",
+        at(&flow.queues(DELAY, from, from + 2_000 * MS), 1.0),
         used * 100.0,
         flow.dropped
     );
@@ -211,6 +212,30 @@ fn figures(name: &str, make: Make) {
 
 #[test]
 #[ignore = "prints figures"]
+fn our_drops() {
+    for (delay, before, after) in
+        [(10, "2M", "600k"), (25, "2M", "600k"), (25, "4M", "1M"), (60, "2M", "600k")]
+    {
+        for n in 0..8 {
+            let mut world = call(ours, &format!("rate={before} queue=300ms delay={delay}ms"));
+            world.run(10.0 + 0.0171 * f64::from(n));
+            world.change(&format!("rate={after}"));
+            let from = world.now;
+            world.run(6.0);
+            let flow = &world.flows[0];
+            let patience = flow.controller.patience();
+            let (late, until, freeze) = flow.lateness(150 * MS, from - 500 * MS);
+            let sound = flow.queues(delay * MS, from, from + 2_000 * MS);
+            println!(
+                "{delay}: sound {:.0}, {late:?} {until:?} {freeze:?} patience {patience:?}",
+                at(&sound, 1.0)
+            );
+        }
+    }
+}
+
+#[test]
+#[ignore = "prints figures"]
 fn our_figures() {
     figures("ours", ours);
 }
@@ -247,10 +272,10 @@ fn a_line_is_found_within_four_seconds_and_without_a_queue() {
 
 #[test]
 fn a_line_that_gets_narrow_delays_pictures_and_sound_for_a_moment() {
-    for (before, after) in [("2M", "600k"), ("4M", "1M")] {
+    for (before, after, longest) in [("2M", "600k", 300 * MS), ("4M", "1M", 600 * MS)] {
         let [worst, until, freeze, sound] = drop(ours, before, after);
-        assert!(worst < 700 * MS && freeze < 500 * MS, "{before}: {worst:?} {freeze:?}");
-        assert!(until < 3_000 * MS && sound < 2_000 * MS, "{before}: {until:?} {sound:?}");
+        assert!(worst < 600 * MS && freeze < longest, "{before}: {worst:?} {freeze:?}");
+        assert!(until < 3_000 * MS && sound < 2_500 * MS, "{before}: {until:?} {sound:?}");
     }
 }
 
