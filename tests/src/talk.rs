@@ -40,6 +40,8 @@ pub struct Talk {
     pub call: CallId,
     /// The line.
     pub line: Arc<Forwarder>,
+    /// From when on its time counts.
+    pub line_since: Instant,
     /// What Ada's path carries.
     pub ada_tap: Tap,
     /// What Grace's path carries.
@@ -88,6 +90,7 @@ impl Talk {
     pub async fn ready(server: &Server, settings: Settings, forged: Option<(End, Bytes32)>) -> Result<Self> {
         let plan = Plan::new(settings, Script::default())?;
         let line = Arc::new(Forwarder::start(plan, 7)?);
+        let line_since = Instant::now();
         let random: u64 = rand::random();
         let folder = std::env::temp_dir().join(format!("carillon-talk-{}-{random:x}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
@@ -118,7 +121,19 @@ impl Talk {
         grace.client.follow(ada.handle.clone()).await?;
         let call = CallId::new([0; 16]);
         let since = Instant::now();
-        Ok(Self { ada, grace, call, line, ada_tap, grace_tap, ada_sees, grace_sees, folder, since })
+        Ok(Self {
+            ada,
+            grace,
+            call,
+            line,
+            line_since,
+            ada_tap,
+            grace_tap,
+            ada_sees,
+            grace_sees,
+            folder,
+            since,
+        })
     }
 
     /// Ada calls, and Grace accepts.

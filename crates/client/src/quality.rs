@@ -37,8 +37,10 @@ pub struct Quality {
     pub jitter_ms: f64,
     /// How long a packet waits here until it is heard, in milliseconds.
     pub playout_delay_ms: f64,
-    /// Sound of this second that had to be made up, in per cent.
+    /// Speech of this second that had to be made up, in per cent.
     pub concealed_percent: f64,
+    /// How long that was, in milliseconds.
+    pub concealed_ms: f64,
     /// Loudness of the other side, in dB below full scale.
     pub level_dbfs: f64,
     /// Loudness of the own microphone, in dB below full scale.

@@ -55,6 +55,7 @@ impl Seconds {
             jitter_ms: figures.jitter_ms,
             playout_delay_ms: figures.playout_delay_ms,
             concealed_percent: figures.concealed_percent,
+            concealed_ms: concealed as f64 * 1e3 / f64::from(carillon_media::SAMPLE_RATE),
             level_dbfs: levels.speaker_dbfs,
             microphone_dbfs: levels.microphone_dbfs,
             word,
