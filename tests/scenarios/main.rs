@@ -5,6 +5,8 @@ mod answered_elsewhere;
 mod busy;
 mod caller_line_drops;
 mod camera_on_and_off;
+#[cfg(target_os = "linux")]
+mod camera_pulled;
 mod certificate_renewal;
 mod declined_on_one_device;
 mod full_disk;

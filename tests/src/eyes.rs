@@ -38,11 +38,11 @@ struct Inner {
 }
 
 impl Eyes {
-    /// A client whose camera shows the scene, and whose pictures of the other come here.
-    pub fn setup(&self) -> VideoSetup {
+    /// A client with this camera, and whose pictures of the other come here.
+    pub fn setup(&self, camera: &str) -> VideoSetup {
         let eyes = self.clone();
         VideoSetup::On {
-            camera: Some("pattern".to_owned()),
+            camera: Some(camera.to_owned()),
             screen: Arc::new(move |shown| {
                 let mark = bar_code::read(&shown.picture);
                 eyes.seen().push(Picture {

@@ -88,6 +88,19 @@ impl Talk {
     /// # Errors
     /// When the server refuses, or the line can't be had.
     pub async fn ready(server: &Server, settings: Settings, forged: Option<(End, Bytes32)>) -> Result<Self> {
+        Self::with_cameras(server, settings, forged, Ends { ada: "pattern", grace: "pattern" }).await
+    }
+
+    /// As [`Self::ready`], with these cameras.
+    ///
+    /// # Errors
+    /// When the server refuses, or the line can't be had.
+    pub async fn with_cameras(
+        server: &Server,
+        settings: Settings,
+        forged: Option<(End, Bytes32)>,
+        cameras: Ends<&str>,
+    ) -> Result<Self> {
         let plan = Plan::new(settings, Script::default())?;
         let line = Arc::new(Forwarder::start(plan, 7)?);
         let line_since = Instant::now();
@@ -97,12 +110,12 @@ impl Talk {
         let folder = Folder(folder);
         let (ada_tap, grace_tap) = (Tap::default(), Tap::default());
         let (ada_sees, grace_sees) = (Eyes::default(), Eyes::default());
-        let with_sound = |name: &str, end: End, tap: &Tap, eyes: &Eyes| {
+        let with_sound = |name: &str, end: End, tap: &Tap, eyes: &Eyes, camera: &str| {
             let mut peers = TappedPeers::new(tap.clone());
             if let Some((_, fingerprint)) = forged.filter(|(liar, _)| *liar == end) {
                 peers = peers.forged(fingerprint);
             }
-            let (sound, video) = (chirps_into(&folder.record(name)), eyes.setup());
+            let (sound, video) = (chirps_into(&folder.record(name)), eyes.setup(camera));
             let (line, other) = (Arc::clone(&line), end.other());
             let stand_in = move |candidate: &str| line.stand_in(other, candidate);
             move |config: &mut ClientConfig| {
@@ -112,8 +125,8 @@ impl Talk {
             }
         };
         let (ada_with, grace_with) = (
-            with_sound("ada", End::A, &ada_tap, &ada_sees),
-            with_sound("grace", End::B, &grace_tap, &grace_sees),
+            with_sound("ada", End::A, &ada_tap, &ada_sees, cameras.ada),
+            with_sound("grace", End::B, &grace_tap, &grace_sees, cameras.grace),
         );
         let ada = Person::online_with(&server.url(), "ada", ada_with).await?;
         let grace = Person::online_with(&server.url(), "grace", grace_with).await?;

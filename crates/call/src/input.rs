@@ -54,6 +54,9 @@ pub enum User {
     HangUp,
     /// Switches own media on and off.
     SetMedia(MediaOn),
+    /// Whether the own camera gives no pictures though they are wanted: it was pulled out, or somebody else has it. The
+    /// other side sees *camera off* meanwhile; that they are wanted stays as it is.
+    CameraFails(bool),
     /// Stops the ringtone on this device; the call can still be accepted.
     Silence,
 }

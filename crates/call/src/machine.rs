@@ -3,7 +3,7 @@
 //! All inputs, by source:
 //!
 //! - the person ([`User`](crate::User), `machine/user.rs`): `Dial` (makes the call), `Accept`, `Decline`, `HangUp`,
-//!   `SetMedia`, `Silence`;
+//!   `SetMedia`, `CameraFails`, `Silence`;
 //! - signaling ([`Signal`](crate::Signal), `machine/signal.rs`): replies `Created`, `StaleDevices`, `Refused`, `Failed`,
 //!   `AcceptConfirmed`, `Taken`; events `Ring` (makes the call), `Ringing`, `Accepted`, `BadAnswer`, `Taken`, `Ended`;
 //!   from the other device `Payload` and `ConfirmChecked`;
@@ -119,6 +119,7 @@ pub struct Call {
     /// The own camera, as the Answer says it.
     answer_video: bool,
     local: MediaOn,
+    camera_fails: bool,
     local_seq: u64,
     remote: Option<MediaOn>,
     remote_seq: Option<u64>,
@@ -220,6 +221,7 @@ impl Call {
             link: Link::default(),
             answer_video: false,
             local: MediaOn::of(media),
+            camera_fails: false,
             local_seq: 0,
             remote: None,
             remote_seq: None,
@@ -329,6 +331,7 @@ impl Call {
             media: self.media,
             phase: self.phase(),
             local: self.local,
+            camera_fails: self.camera_fails,
             remote: self.remote,
             connected_since: self.connected_at,
             safety_ready: self.connected_at.is_some(),

@@ -57,6 +57,8 @@ pub struct CallView {
     pub phase: Phase,
     /// What this side sends, or will once connected.
     pub local: MediaOn,
+    /// The own camera gives no pictures; the other side sees *camera off*, whatever `local` says.
+    pub camera_fails: bool,
     /// What the other side sends: `video: false` is *camera off*. `None` until it is known.
     pub remote: Option<MediaOn>,
     /// Since when the two talk.

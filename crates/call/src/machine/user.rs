@@ -21,6 +21,7 @@ impl Call {
             User::Decline { scope } => self.decline(now, scope),
             User::HangUp => self.hang_up(now),
             User::SetMedia(media) => self.set_media(media),
+            User::CameraFails(fails) => self.set_camera_fails(fails),
             User::Silence => self.silence(),
         }
     }
@@ -128,6 +129,20 @@ impl Call {
             return;
         }
         self.local = media;
+        self.media_changed();
+    }
+
+    fn set_camera_fails(&mut self, fails: bool) {
+        if !self.state.is_live() || fails == self.camera_fails {
+            return;
+        }
+        self.camera_fails = fails;
+        if self.local.video {
+            self.media_changed();
+        }
+    }
+
+    fn media_changed(&mut self) {
         self.local_seq = self.local_seq.saturating_add(1);
         if self.state.is_up() {
             self.send_media_state();
@@ -136,6 +151,7 @@ impl Call {
 
     pub(super) fn send_media_state(&mut self) {
         let MediaOn { audio, video, screen } = self.local;
+        let video = video && !self.camera_fails;
         self.send_payload(Payload::MediaState(MediaState { seq: self.local_seq, audio, video, screen }));
     }
 

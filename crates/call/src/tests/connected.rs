@@ -43,6 +43,27 @@ fn camera_off_travels_over_the_data_channel() {
 }
 
 #[test]
+fn a_camera_that_fails_is_off_for_the_other_side_alone() {
+    let mut me = Device::new();
+    me.connected(C, Role::Caller);
+    me.take();
+    me.user(C, User::CameraFails(true));
+    assert_eq!(me.peer(), [PeerCommand::SendData(media(1, false))]);
+    assert!(me.view(C).local.video && me.view(C).camera_fails, "it is wanted all the same");
+    me.user(C, User::CameraFails(true));
+    assert_eq!(me.take(), [], "nothing has changed");
+    me.user(C, User::CameraFails(false));
+    assert_eq!(me.peer(), [PeerCommand::SendData(media(2, true))]);
+
+    me.user(C, User::SetMedia(MediaOn::start(false)));
+    me.take();
+    me.user(C, User::CameraFails(true));
+    assert_eq!(me.peer(), [], "nobody wants it");
+    me.user(C, User::SetMedia(MediaOn::start(true)));
+    assert_eq!(me.peer(), [PeerCommand::SendData(media(4, false))]);
+}
+
+#[test]
 fn camera_off_travels_by_relay_while_the_path_is_down() {
     let mut me = Device::new();
     me.connected(C, Role::Caller);

@@ -60,6 +60,7 @@ fn any_user() -> impl Strategy<Value = User> {
         1 => Just(User::Decline { scope: DeclineScope::All }),
         1 => Just(User::HangUp),
         1 => any_media_on().prop_map(User::SetMedia),
+        1 => any::<bool>().prop_map(User::CameraFails),
         1 => Just(User::Silence),
     ]
 }

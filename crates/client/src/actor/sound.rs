@@ -1,6 +1,6 @@
 //! What the calls mean for sound and pictures, and what these say.
 
-use carillon_call::{CallView, Direction, Phase, Why};
+use carillon_call::{CallView, Direction, Input, Phase, User, Why};
 use carillon_wire::CallId;
 
 use super::Actor;
@@ -51,6 +51,13 @@ impl Actor {
 
     /// A camera that is away, in use elsewhere or refused is looked for again; until then a person should know.
     pub(super) fn camera_says(&mut self) {
+        let Some(video) = &self.video else { return };
+        let fails = video.camera_fails();
+        let told: Vec<_> =
+            self.machine.views().filter(|view| view.camera_fails != fails).map(|view| view.call).collect();
+        for call in told {
+            self.input(call, Input::User(User::CameraFails(fails)));
+        }
         if let Some(problem) = self.video.as_mut().and_then(VideoEngine::news) {
             self.emit(ClientEvent::Camera { problem });
         }

@@ -76,6 +76,7 @@ mod tests {
             media: Media::Audio,
             phase,
             local: MediaOn::of(Media::Audio),
+            camera_fails: false,
             remote: None,
             connected_since: None,
             safety_ready: false,

@@ -49,6 +49,7 @@ mod tests {
             media: Media::Video,
             phase,
             local: MediaOn::start(video),
+            camera_fails: false,
             remote: None,
             connected_since: None,
             safety_ready: false,

@@ -97,6 +97,15 @@ impl VideoEngine {
         })
     }
 
+    /// Whether pictures are wanted of the camera, and it gives none.
+    pub(crate) fn camera_fails(&self) -> bool {
+        self.demand.camera
+            && match &self.camera {
+                Some(camera) => camera.status().problem.is_some(),
+                None => true,
+            }
+    }
+
     fn apply(&mut self) {
         for (call, running) in &self.calls {
             running.sends.store(self.demand.sends == Some(*call), Ordering::Release);
