@@ -307,7 +307,7 @@ impl Connection {
             };
             Some((codec_of(&codec.rtp_codec.mime_type.to_ascii_lowercase())?, codec.payload_type))
         });
-        // A browser that calls lists VP8 first; whichever both have may be sent, and H.264 is what is encoded here.
+        // A browser that calls lists VP8 first; whichever both have may be sent, and H.264 is the better one.
         let agreed = agreed.min_by_key(|(codec, _)| *codec != VideoCodec::H264);
         let Some((codec, payload_type)) = agreed else { return Ok(()) };
         self.counters.video.agreed(codec);

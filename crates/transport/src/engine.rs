@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use carillon_media::video::VideoCodec;
 use rtc::crypto::RTCCryptoProvider;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
@@ -42,9 +43,15 @@ const CHECKS: u16 = 3_000;
 const REPLAY_WINDOW: usize = 512;
 
 /// The two codecs of RFC 7742 with their payload types; H.264 constrained baseline comes first.
-const VIDEO: [(&str, &str, u8, u8); 2] = [
-    ("video/H264", "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", 102, 103),
-    ("video/VP8", "", 96, 97),
+const VIDEO: [(VideoCodec, &str, &str, u8, u8); 2] = [
+    (
+        VideoCodec::H264,
+        "video/H264",
+        "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+        102,
+        103,
+    ),
+    (VideoCodec::Vp8, "video/VP8", "", 96, 97),
 ];
 
 /// Codecs and header extensions. Audio is repaired by retransmission too: at a short round trip it costs nothing where
@@ -72,7 +79,7 @@ pub(crate) fn media() -> Result<MediaEngine, Error> {
     Ok(engine)
 }
 
-/// What is offered, in the order of preference.
+/// What is offered, in the order of preference: what this program can write and read.
 pub(crate) fn codecs(kind: RtpCodecKind) -> Vec<RTCRtpCodecParameters> {
     let (opus, parameters) = OPUS;
     match kind {
@@ -82,7 +89,8 @@ pub(crate) fn codecs(kind: RtpCodecKind) -> Vec<RTCRtpCodecParameters> {
         ],
         RtpCodecKind::Video => VIDEO
             .iter()
-            .flat_map(|&(mime, parameters, payload_type, repair)| {
+            .filter(|(codec, ..)| VideoCodec::AVAILABLE.contains(codec))
+            .flat_map(|&(_, mime, parameters, payload_type, repair)| {
                 let feedback = [("transport-cc", ""), ("ccm", "fir"), ("nack", ""), ("nack", "pli")];
                 let apt = format!("apt={payload_type}");
                 [
@@ -120,7 +128,7 @@ fn codec(
 /// A track of ours, with its source and that of its repair.
 pub(crate) fn track(kind: RtpCodecKind, source: u32, repair: u32) -> MediaStreamTrack {
     let (name, mime, clock_rate, channels, parameters) = match kind {
-        RtpCodecKind::Video => ("video", VIDEO[0].0, 90_000, 0, VIDEO[0].1),
+        RtpCodecKind::Video => ("video", VIDEO[0].1, 90_000, 0, VIDEO[0].2),
         _ => ("audio", OPUS.0, 48_000, 2, OPUS.1),
     };
     let coding = RTCRtpCodingParameters {

@@ -6,9 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use carillon_media::picture::{PicturePool, Rotation};
-use carillon_media::video::VideoCodec;
+use carillon_media::video::VideoDecoder;
 use carillon_media::video::assembly::{AssembledFrame, FrameAssembly, VideoPacket};
-use carillon_media::video::h264::Decoder;
 use carillon_wire::CallId;
 
 use super::{Screen, ShownPicture};
@@ -28,7 +27,7 @@ pub(super) struct Incoming {
     stop: Arc<AtomicBool>,
     start: Instant,
     assembly: FrameAssembly,
-    decoder: Option<Decoder>,
+    decoder: Option<VideoDecoder>,
     pool: PicturePool,
     rotation: Rotation,
     /// When the last packet came.
@@ -86,13 +85,10 @@ impl Incoming {
         if frame.frame.keyframe {
             self.path.keyframe_came();
         }
-        if frame.frame.codec != VideoCodec::H264 {
-            return;
-        }
         let decoder = match &mut self.decoder {
-            Some(decoder) => decoder,
-            none => match Decoder::new() {
-                Ok(decoder) => none.insert(decoder),
+            Some(decoder) if decoder.codec() == frame.frame.codec => decoder,
+            other => match VideoDecoder::new(frame.frame.codec) {
+                Ok(decoder) => other.insert(decoder),
                 Err(error) => {
                     tracing::error!(%error, "pictures can't be decoded");
                     return;

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use carillon_devices::camera::{CameraFrame, FrameSlot};
 use carillon_media::picture::{Picture, Scaler};
 use carillon_media::video::adaptation::{Step, VideoAdaptation};
-use carillon_media::video::h264::Encoder;
 use carillon_media::video::packets::Packetiser;
-use carillon_media::video::{Content, EncodeError, EncoderSettings, VideoCodec};
+use carillon_media::video::{Content, EncodeError, EncoderSettings, VideoEncoder};
 
 use crate::peer::{MAX_VIDEO_PAYLOAD, OutgoingFrame, VideoOut};
 
@@ -24,7 +23,7 @@ pub(super) struct Outgoing {
     stop: Arc<AtomicBool>,
     start: Instant,
     adaptation: Option<VideoAdaptation>,
-    encoder: Option<Encoder>,
+    encoder: Option<VideoEncoder>,
     packetiser: Packetiser,
     scaler: Scaler,
     scaled: Option<Picture>,
@@ -69,10 +68,7 @@ impl Outgoing {
     }
 
     fn send(&mut self, frame: &CameraFrame) -> Result<(), EncodeError> {
-        // One codec of ours; the other end takes it, or no pictures.
-        if self.path.codec() != Some(VideoCodec::H264) {
-            return Ok(());
-        }
+        let Some(codec) = self.path.codec() else { return Ok(()) };
         let demand = self.path.demand();
         if demand.full {
             return Ok(());
@@ -98,11 +94,11 @@ impl Outgoing {
             content: Content::Camera,
         };
         let encoder = match &mut self.encoder {
-            Some(encoder) => {
+            Some(encoder) if encoder.codec() == codec => {
                 encoder.set(settings)?;
                 encoder
             }
-            none => none.insert(Encoder::new(settings)?),
+            other => other.insert(VideoEncoder::new(codec, settings)?),
         };
         // One that begins again after a pause is not known to the other side's decoder any more.
         if demand.keyframe || !self.was_sending {
