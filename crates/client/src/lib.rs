@@ -23,6 +23,7 @@ mod dto;
 mod error;
 mod http;
 mod identity;
+mod lips;
 pub mod peer;
 mod profile;
 mod quality;

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use carillon_call::{PeerCommand, Role, Transport};
 use carillon_media::video::VideoCodec;
 pub use carillon_transport::{
-    IceServer, MAX_VIDEO_PAYLOAD, OutgoingAudio, OutgoingFrame, ReceivedAudio, ReceivedVideo,
+    IceServer, MAX_VIDEO_PAYLOAD, OutgoingAudio, OutgoingFrame, ReceivedAudio, ReceivedVideo, SenderClock,
     Stats as PathStats, VideoDemand,
 };
 use carillon_wire::frame::Media;
@@ -94,6 +94,11 @@ pub trait VideoIn: Send {
 
     /// How long a request and its answer take; `None`: not known yet.
     fn round_trip(&self) -> Option<Duration>;
+
+    /// What the other side says of the time of its sound and of its pictures; none where nobody says.
+    fn sender_clocks(&self) -> (Option<SenderClock>, Option<SenderClock>) {
+        (None, None)
+    }
 }
 
 /// The way of one call's sound, held by the audio thread. Nothing here may wait.

@@ -30,7 +30,7 @@ pub struct ShownPicture {
     pub picture: Arc<Picture>,
     /// The turn that it needs to be upright.
     pub rotation: Rotation,
-    /// When it was ready to be shown.
+    /// When it was given out, to be shown at once.
     pub ready: Instant,
 }
 

@@ -104,6 +104,7 @@ pub struct JitterBuffer<D> {
     min_delay: Samples,
     max_delay: Samples,
     max_repair: Samples,
+    held: Samples,
     packets: Packets,
     timeline: Timeline,
     delay: Delay,
@@ -159,6 +160,7 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
             min_delay,
             max_delay: samples(settings.max_delay).clamp(min_delay, 10 * SECOND),
             max_repair: samples(settings.max_repair),
+            held: 0,
             packets: Packets::new(),
             timeline: Timeline::default(),
             delay: Delay::new(),
@@ -188,6 +190,18 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
     /// The decoder, to change its settings.
     pub fn decoder_mut(&mut self) -> &mut D {
         &mut self.decoder
+    }
+
+    /// Plays all so much later than it would: for pictures that take longer than their sound. Within the most that the delay
+    /// may be.
+    pub fn hold(&mut self, by: Duration) {
+        self.held = samples(by).min(self.max_delay);
+    }
+
+    /// The timestamp of the sample after the last one that was filled in; `None` before the first packet.
+    pub fn next_timestamp(&self) -> Option<u32> {
+        // Modulo 2³², as in RTP.
+        self.playing.then(|| self.position() as u32)
     }
 
     /// Counts since the start, and how it stands now.

@@ -11,6 +11,7 @@ use carillon_media::video::VideoCodec;
 use crossbeam_queue::ArrayQueue;
 use tokio::sync::{Notify, mpsc};
 
+use crate::chain::clock::{Medium, SenderClock};
 use crate::counters::Counters;
 use crate::drops::Dropped;
 use crate::rate::FIRST;
@@ -263,6 +264,12 @@ impl VideoReceiver {
     /// The thread to unpark when a packet has come: the first that is named.
     pub fn wake(&self, reader: Thread) {
         let _ = self.queue.reader.set(reader);
+    }
+
+    /// What the other side's reports say of the time of its sound and of its pictures, each as soon as one came.
+    pub fn sender_clocks(&self) -> (Option<SenderClock>, Option<SenderClock>) {
+        let clock = &self.counters.clock;
+        (clock.heard(Medium::Audio), clock.heard(Medium::Video))
     }
 
     /// Asks the other side for a keyframe (PLI: RFC 4585, section 6.3.1), as often as is sensible until

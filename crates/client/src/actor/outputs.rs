@@ -11,6 +11,7 @@ use crate::clock::steady_now;
 use crate::convert::{call_end, call_state};
 use crate::dto::{ClientEvent, RecentCall};
 use crate::error::{ClientError, LocalCode};
+use crate::lips::Lips;
 use crate::trust::Devices;
 
 /// How often a callee's devices may turn out to be others before the call is given up.
@@ -151,11 +152,12 @@ impl Actor {
         match command {
             PeerCommand::Create { role, media } => {
                 let mut peer = self.shared.peers.create(call, role, media, events);
+                let lips = Lips::new(std::time::Instant::now());
                 if let (Some(engine), Some(path)) = (&mut self.engine, peer.audio()) {
-                    engine.path(call, path);
+                    engine.path(call, path, lips.clone());
                 }
                 if let (Some(video), Some(path)) = (&mut self.video, peer.video()) {
-                    video.path(call, path);
+                    video.path(call, path, lips);
                 }
                 ongoing.peer = Some(peer);
             }

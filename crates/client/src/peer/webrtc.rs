@@ -16,7 +16,7 @@ use carillon_wire::frame::Media;
 
 use super::{
     AudioPath, OutgoingAudio, OutgoingFrame, PathStats, Peer, PeerCommand, PeerEvents, PeerFactory,
-    ReceivedAudio, ReceivedVideo, Role, VideoDemand, VideoIn, VideoOut, VideoPath,
+    ReceivedAudio, ReceivedVideo, Role, SenderClock, VideoDemand, VideoIn, VideoOut, VideoPath,
 };
 
 /// Peers that carry sound and pictures: the ones a person calls with.
@@ -156,6 +156,10 @@ impl VideoIn for WebRtcVideoIn {
 
     fn round_trip(&self) -> Option<Duration> {
         self.peer.round_trip()
+    }
+
+    fn sender_clocks(&self) -> (Option<SenderClock>, Option<SenderClock>) {
+        self.receiver.sender_clocks()
     }
 }
 

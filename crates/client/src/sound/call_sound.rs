@@ -10,6 +10,7 @@ use carillon_wire::CallId;
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::second::{Levels, Seconds};
+use crate::lips::Lips;
 use crate::peer::{AudioPath, PathStats};
 use crate::quality::Quality;
 
@@ -19,6 +20,7 @@ const FRESH: std::time::Duration = std::time::Duration::from_secs(6);
 pub(super) struct CallSound {
     pub(super) call: CallId,
     path: Box<dyn AudioPath>,
+    lips: Lips,
     outgoing: Outgoing,
     incoming: Incoming,
     protector: Protector,
@@ -33,6 +35,7 @@ impl CallSound {
     pub(super) fn new(
         call: CallId,
         path: Box<dyn AudioPath>,
+        lips: Lips,
         low_data: bool,
         now: Instant,
     ) -> Result<Self, OutOfMemory> {
@@ -40,6 +43,7 @@ impl CallSound {
         Ok(Self {
             call,
             path,
+            lips,
             outgoing: Outgoing::new(protector.settings(), rand::random())?,
             incoming: Incoming::new(now)?,
             protector,
@@ -67,8 +71,13 @@ impl CallSound {
         }
     }
 
-    /// The other end's next 10 ms; whether they are the first.
-    pub(super) fn next_frame(&mut self, now: Instant, frame: &mut Frame) -> bool {
+    /// The other end's next 10 ms, which leave the speaker at `heard`, if there is one; whether they are the first.
+    pub(super) fn next_frame(&mut self, now: Instant, heard: Option<Instant>, frame: &mut Frame) -> bool {
+        let hold = self.lips.hold();
+        self.incoming.hold(hold);
+        if let Some((heard, timestamp)) = heard.zip(self.incoming.next_timestamp()) {
+            self.lips.played(timestamp, heard, hold);
+        }
         let there = self.incoming.frame(now, frame);
         there && !std::mem::replace(&mut self.heard, true)
     }

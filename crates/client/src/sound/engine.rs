@@ -11,6 +11,7 @@ use super::desk::{Delivery, Desk, DeskStatus, Want};
 use super::worker::Worker;
 use super::{Demand, SoundNews, SoundSettings, SoundSource};
 use crate::error::ClientError;
+use crate::lips::Lips;
 use crate::peer::AudioPath;
 use crate::quality::Quality;
 
@@ -28,7 +29,7 @@ pub(crate) enum News {
 /// What the audio thread is told.
 pub(super) enum Order {
     /// The way of a call's sound.
-    Path(CallId, Box<dyn AudioPath>),
+    Path(CallId, Box<dyn AudioPath>, Lips),
     /// The call is over, and so is its path.
     Forget(CallId),
     Demand(Demand),
@@ -90,9 +91,9 @@ impl Engine {
     }
 
     /// A call's sound has a way now.
-    pub(crate) fn path(&mut self, call: CallId, path: Box<dyn AudioPath>) {
+    pub(crate) fn path(&mut self, call: CallId, path: Box<dyn AudioPath>, lips: Lips) {
         self.start();
-        self.order(Order::Path(call, path));
+        self.order(Order::Path(call, path, lips));
     }
 
     /// A call's way is gone.

@@ -45,6 +45,16 @@ impl Incoming {
         self.heard
     }
 
+    /// The timestamp of the sample after the last that was given out.
+    pub(super) fn next_timestamp(&self) -> Option<u32> {
+        self.buffer.next_timestamp()
+    }
+
+    /// Plays so much later than needed.
+    pub(super) fn hold(&mut self, by: Duration) {
+        self.buffer.hold(by);
+    }
+
     pub(super) fn stats(&self) -> Stats {
         self.buffer.stats()
     }

@@ -123,10 +123,12 @@ impl Worker {
 
     pub(super) fn obey(&mut self, order: Order, now: Instant) {
         match order {
-            Order::Path(call, path) => match CallSound::new(call, path, self.settings.low_data, now) {
-                Ok(sound) => self.calls.push(sound),
-                Err(error) => tracing::error!(%error, "a call has no sound"),
-            },
+            Order::Path(call, path, lips) => {
+                match CallSound::new(call, path, lips, self.settings.low_data, now) {
+                    Ok(sound) => self.calls.push(sound),
+                    Err(error) => tracing::error!(%error, "a call has no sound"),
+                }
+            }
             Order::Forget(call) => self.calls.retain(|sound| sound.call != call),
             Order::Demand(demand) => self.change(demand, now),
             Order::Settings(settings) => {
@@ -282,7 +284,8 @@ impl Worker {
                     if fill >= least {
                         break;
                     }
-                    let frame = self.next_frame(now);
+                    let ring = Duration::from_secs_f64(fill as f64 / f64::from(SAMPLE_RATE));
+                    let frame = self.next_frame(now, Some(now + ring + speaker.device_delay()));
                     if !speaker.put(&frame) {
                         break;
                     }
@@ -301,7 +304,7 @@ impl Worker {
         }
         while self.unheard_at <= now {
             self.unheard_at += FRAME_TIME;
-            self.next_frame(now);
+            self.next_frame(now, None);
         }
     }
 
@@ -317,8 +320,8 @@ impl Worker {
         self.underruns = underruns;
     }
 
-    /// What is heard in the next 10 ms.
-    fn next_frame(&mut self, now: Instant) -> Frame {
+    /// What is heard in the next 10 ms, from `heard` on, if anybody hears it.
+    fn next_frame(&mut self, now: Instant, heard: Option<Instant>) -> Frame {
         let (mut sum, mut part) = ([0.0; FRAME_SAMPLES], [0.0; FRAME_SAMPLES]);
         let volume = f32::from(self.settings.volume) / 100.0;
         self.tones.next(&mut part);
@@ -327,7 +330,7 @@ impl Worker {
             && let Some(sound) = self.calls.iter_mut().find(|sound| sound.call == line.call)
         {
             let mut voice = [0.0; FRAME_SAMPLES];
-            if sound.next_frame(now, &mut voice) {
+            if sound.next_frame(now, heard, &mut voice) {
                 first = Some(line.call);
             }
             for (sample, voice) in part.iter_mut().zip(voice) {

@@ -12,6 +12,7 @@ use carillon_wire::CallId;
 use super::demand::VideoDemand;
 use super::{Screen, incoming, outgoing};
 use crate::error::{ClientError, LocalCode};
+use crate::lips::Lips;
 use crate::peer::VideoPath;
 
 /// What a camera is asked for: more than that is not sent.
@@ -60,8 +61,8 @@ impl VideoEngine {
     }
 
     /// A call's pictures have a way now.
-    pub(crate) fn path(&mut self, call: CallId, path: VideoPath) {
-        match self.start(call, path) {
+    pub(crate) fn path(&mut self, call: CallId, path: VideoPath, lips: Lips) {
+        match self.start(call, path, lips) {
             Ok(running) => {
                 self.calls.insert(call, running);
                 self.apply();
@@ -120,12 +121,12 @@ impl VideoEngine {
         }
     }
 
-    fn start(&self, call: CallId, path: VideoPath) -> std::io::Result<Running> {
+    fn start(&self, call: CallId, path: VideoPath, lips: Lips) -> std::io::Result<Running> {
         let (sends, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let VideoPath { outgoing, incoming } = path;
         let out = outgoing::Outgoing::new(outgoing, self.slot.clone(), Arc::clone(&sends), Arc::clone(&stop));
         thread::Builder::new().name("video out".to_owned()).spawn(move || out.run())?;
-        let into = incoming::Incoming::new(call, incoming, Arc::clone(&self.screen), Arc::clone(&stop));
+        let into = incoming::Incoming::new(call, incoming, lips, Arc::clone(&self.screen), Arc::clone(&stop));
         let incoming = thread::Builder::new().name("video in".to_owned()).spawn(move || into.run())?;
         Ok(Running { sends, stop, incoming })
     }

@@ -38,11 +38,12 @@ const HOLD: f64 = 1.0 / 32.0;
 impl<D: SpeechDecoder> JitterBuffer<D> {
     /// The offset to the timestamps at which to play.
     pub(super) fn target(&self) -> Samples {
-        self.delay.target(self.clock, self.min_delay, self.max_delay)
+        let target = self.delay.target(self.clock, self.min_delay, self.max_delay);
+        target.saturating_add(self.held).min(self.delay.fastest().saturating_add(self.max_delay)).max(target)
     }
 
     /// The timestamp of the sample to be played next.
-    fn position(&self) -> Samples {
+    pub(super) fn position(&self) -> Samples {
         self.next_start.saturating_sub(self.pause).saturating_sub(self.sound.pending() as Samples)
     }
 

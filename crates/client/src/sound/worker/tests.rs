@@ -88,7 +88,7 @@ impl Bench {
         let wire = Arc::new(Mutex::new(Wire::default()));
         worker.obey(Order::Delivery(Delivery::Microphone(Some(heard))), now);
         worker.obey(Order::Delivery(Delivery::Speaker(Some(played))), now);
-        worker.obey(Order::Path(CALL, Box::new(Path(Arc::clone(&wire)))), now);
+        worker.obey(Order::Path(CALL, Box::new(Path(Arc::clone(&wire))), crate::lips::Lips::new(now)), now);
         worker.obey(Order::Demand(line(true, true)), now);
         let settings = EncoderSettings { dtx: false, ..EncoderSettings::default() };
         let encoder = Encoder::new(settings).unwrap();

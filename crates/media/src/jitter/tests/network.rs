@@ -249,3 +249,30 @@ fn a_listener_whose_timer_trembles_hears_no_gaps() {
     let stats = call.stats();
     assert!(stats.concealed_share() < 0.003 && stats.playout_delay < Duration::from_millis(30), "{stats:?}");
 }
+
+#[test]
+fn sound_that_is_held_for_pictures_is_later_by_that_and_comes_back() {
+    let mut call = Call::saying(Says::Sentences);
+    call.run(10.0, |_| Some(30.0));
+    let before = call.stats();
+    call.buffer.hold(Duration::from_millis(60));
+    call.run(3.0, |_| Some(30.0));
+    let held = call.stats();
+    let longer = held.playout_delay.abs_diff(before.playout_delay);
+    assert!(longer.abs_diff(Duration::from_millis(60)) < Duration::from_millis(15), "{longer:?}");
+    assert_eq!(held.concealed_samples, before.concealed_samples);
+    call.buffer.hold(Duration::ZERO);
+    call.run(3.0, |_| Some(30.0));
+    let after = call.stats().playout_delay;
+    assert!(after.abs_diff(before.playout_delay) < Duration::from_millis(10), "{after:?}");
+}
+
+#[test]
+fn what_is_played_next_is_told_as_the_sender_counts() {
+    let mut call = Call::saying(Says::Numbers);
+    assert_eq!(call.buffer.next_timestamp(), None);
+    call.run(3.0, |_| Some(30.0));
+    // Each sample is its own number.
+    let last = call.played.last().copied().unwrap() as u32;
+    assert_eq!(call.buffer.next_timestamp(), Some(call.first_timestamp.wrapping_add(last + 1)));
+}
