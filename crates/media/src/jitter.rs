@@ -198,10 +198,11 @@ impl<D: SpeechDecoder> JitterBuffer<D> {
         self.held = samples(by).min(self.max_delay);
     }
 
-    /// The timestamp of the sample after the last one that was filled in; `None` before the first packet.
+    /// The timestamp of the sample after the last one that was filled in; `None` before the first packet, and while nobody
+    /// knows whether a packet is late or the sender silent.
     pub fn next_timestamp(&self) -> Option<u32> {
         // Modulo 2³², as in RTP.
-        self.playing.then(|| self.position() as u32)
+        (self.playing && self.wait.samples() == 0).then(|| self.position() as u32)
     }
 
     /// Counts since the start, and how it stands now.

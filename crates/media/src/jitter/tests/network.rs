@@ -275,4 +275,6 @@ fn what_is_played_next_is_told_as_the_sender_counts() {
     // Each sample is its own number.
     let last = call.played.last().copied().unwrap() as u32;
     assert_eq!(call.buffer.next_timestamp(), Some(call.first_timestamp.wrapping_add(last + 1)));
+    call.run(0.2, |_| Some(1_000.0));
+    assert_eq!(call.buffer.next_timestamp(), None, "they may be late, or the sender silent");
 }
