@@ -15,6 +15,7 @@ mod hang_up;
 mod hidden_address;
 mod later_event;
 mod line_dies_and_comes_back;
+mod line_worsens_and_recovers;
 mod loss_delivers_nothing_twice;
 mod missed_call_waits;
 mod mute_is_silence_on_the_wire;

@@ -90,13 +90,16 @@ impl Watch {
     }
 }
 
-/// One call for so long, over a line that changes.
+/// One call for so long, over a line that changes; with pictures both ways if `video`.
 ///
 /// # Errors
 /// When the call does not come up, ends before it should, or there is too little to judge.
-pub async fn one_long_call(length: Duration) -> Result<Vec<Row>> {
+pub async fn one_long_call(length: Duration, video: bool) -> Result<Vec<Row>> {
     let server = Server::start(&[]).await?;
     let mut talk = Talk::begin(&server, Settings::default()).await?;
+    if video {
+        talk.switch_camera(true, true).await?;
+    }
     let (mut watch, mut calm) = (Watch::start(), Calm::default());
     let mut steps = STEPS.iter().cycle();
     while watch.began.elapsed() < length {
@@ -106,6 +109,10 @@ pub async fn one_long_call(length: Duration) -> Result<Vec<Row>> {
         let settled = Instant::now();
         seconds.extend(talk.grace.seconds(STEP - SETTLING).await?);
         talk.ada.catch_up().await?;
+        if video && changes.is_empty() {
+            talk.ada_sees.pictures(30).await?;
+            talk.grace_sees.pictures(30).await?;
+        }
         if changes.is_empty() {
             let settled_seconds = seconds.iter().skip(SETTLING);
             calm.spans.push((settled, Instant::now()));

@@ -102,8 +102,28 @@ impl Talk {
         cameras: Ends<&str>,
     ) -> Result<Self> {
         let plan = Plan::new(settings, Script::default())?;
-        let line = Arc::new(Forwarder::start(plan, 7)?);
-        let line_since = Instant::now();
+        let line = (Arc::new(Forwarder::start(plan, 7)?), Instant::now());
+        Self::over(server, line, forged, Ends { ada: "ada", grace: "grace" }, cameras).await
+    }
+
+    /// Two other people, whose call goes over the same line as this one.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn beside(&self, server: &Server) -> Result<Self> {
+        let line = (Arc::clone(&self.line), self.line_since);
+        let (names, cameras) =
+            (Ends { ada: "joan", grace: "mary" }, Ends { ada: "pattern", grace: "pattern" });
+        Self::over(server, line, None, names, cameras).await
+    }
+
+    async fn over(
+        server: &Server,
+        (line, line_since): (Arc<Forwarder>, Instant),
+        forged: Option<(End, Bytes32)>,
+        names: Ends<&str>,
+        cameras: Ends<&str>,
+    ) -> Result<Self> {
         let random: u64 = rand::random();
         let folder = std::env::temp_dir().join(format!("carillon-talk-{}-{random:x}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
@@ -128,8 +148,8 @@ impl Talk {
             with_sound("ada", End::A, &ada_tap, &ada_sees, cameras.ada),
             with_sound("grace", End::B, &grace_tap, &grace_sees, cameras.grace),
         );
-        let ada = Person::online_with(&server.url(), "ada", ada_with).await?;
-        let grace = Person::online_with(&server.url(), "grace", grace_with).await?;
+        let ada = Person::online_with(&server.url(), names.ada, ada_with).await?;
+        let grace = Person::online_with(&server.url(), names.grace, grace_with).await?;
         ada.client.follow(grace.handle.clone()).await?;
         grace.client.follow(ada.handle.clone()).await?;
         let call = CallId::new([0; 16]);

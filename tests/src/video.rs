@@ -15,7 +15,7 @@ use crate::server::Server;
 use crate::talk::Talk;
 
 /// What can be measured by itself.
-pub const PARTS: [&str; 4] = ["open", "narrow", "steady", "losses"];
+pub const PARTS: [&str; 5] = ["open", "narrow", "steady", "shared", "losses"];
 
 /// A call has found its rate by then.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -30,6 +30,7 @@ pub async fn measure(part: &str) -> Result<Vec<Row>> {
         "open" => open().await,
         "narrow" => narrow().await,
         "steady" => steady().await,
+        "shared" => shared().await,
         "losses" => losses().await,
         other => bail!("there is no part {other}"),
     }
@@ -192,6 +193,36 @@ async fn steady() -> Result<Vec<Row>> {
     Ok(vec![
         Row::higher("use of a steady 1 Mbit/s line", carried / 1e6 * 100.0, "%", 85.0),
         Row::lower("its queue, median", queue.as_secs_f64() * 1e3, "ms", 40.0),
+    ])
+}
+
+/// Two calls on one line of 3 Mbit/s, the second 10 s after the first.
+async fn shared() -> Result<Vec<Row>> {
+    let server = Server::start(&[]).await?;
+    let (mut first, _) = call(&server, &[("rate", "3M"), ("queue", "300ms"), ("delay", "10")]).await?;
+    talk_on(&mut first, Duration::from_secs(10)).await?;
+    let mut second = first.beside(&server).await?;
+    second.place_with_video().await?;
+    second.until_both(Phase::Connected).await?;
+    talk_on(&mut second, Duration::from_secs(15)).await?;
+    let from = Instant::now();
+    talk_on(&mut second, Duration::from_secs(20)).await?;
+    let to = Instant::now();
+    let [first, second] = [&first, &second].map(|talk| talk.grace_sees.all());
+    let rate = |pictures: &[Picture]| {
+        let bytes: usize =
+            pictures.iter().filter(|it| (from..to).contains(&it.ready)).map(|it| it.bytes).sum();
+        bytes as f64 * 8.0 / 1e6 / (to - from).as_secs_f64()
+    };
+    let least = rate(&first).min(rate(&second));
+    Ok(vec![
+        Row::higher(
+            "two calls on one 3 Mbit/s line: pictures of the lesser, 15 to 35 s on",
+            least,
+            "Mbit/s",
+            1.0,
+        ),
+        Row::plain("the same: of the other", rate(&first).max(rate(&second)), "Mbit/s").is_better_higher(),
     ])
 }
 
