@@ -223,12 +223,12 @@ fn our_drops() {
             let from = world.now;
             world.run(6.0);
             let flow = &world.flows[0];
-            let patience = flow.controller.patience();
             let (late, until, freeze) = flow.lateness(150 * MS, from - 500 * MS);
             let sound = flow.queues(delay * MS, from, from + 2_000 * MS);
             println!(
-                "{delay}: sound {:.0}, {late:?} {until:?} {freeze:?} patience {patience:?}",
-                at(&sound, 1.0)
+                "{before} to {after}, {delay} ms: sound queues {:.0}, is late until {:?}; worst picture {late:?}, late until {until:?}, freeze {freeze:?}",
+                at(&sound, 1.0),
+                flow.sound_late_until(SOUND_LATE, from)
             );
         }
     }
