@@ -38,6 +38,8 @@ pub enum SdpError {
 /// A description of the other side, ready for the WebRTC stack: checked, without candidates, and with the sealed
 /// fingerprint as the only one.
 ///
+/// Where [`REPAIR`] names the source that repairs the audio, it is declared as the stack reads it, as a group.
+///
 /// # Errors
 /// Why it is not used.
 pub fn accept(description: &Description) -> Result<String, SdpError> {
@@ -45,19 +47,35 @@ pub fn accept(description: &Description) -> Result<String, SdpError> {
     let fingerprint = format!("a=fingerprint:sha-256 {}", colon_hex(&description.fingerprint));
     let mut out = String::with_capacity(description.sdp.len() + fingerprint.len() + 4);
     let mut placed = false;
+    let repair = lines.iter().find_map(|line| repair_of(line));
     for line in lines.into_iter().filter(|line| passes(line)) {
         // Session-level attributes stand before the first media section (RFC 8866, section 5).
         if line.starts_with("m=") && !placed {
             push(&mut out, &fingerprint);
             placed = true;
         }
-        push(&mut out, line);
+        let declared = repair.and_then(|(source, repair)| {
+            let cname = line.strip_prefix(format!("a=ssrc:{source} cname:").as_str())?;
+            Some((format!("a=ssrc-group:FID {source} {repair}"), format!("a=ssrc:{repair} cname:{cname}")))
+        });
+        match declared {
+            Some((group, repair)) => {
+                [&group, line, &repair].into_iter().for_each(|line| push(&mut out, line))
+            }
+            None => push(&mut out, line),
+        }
     }
     if placed { Ok(out) } else { Err(SdpError::Malformed) }
 }
 
+/// The attribute by which our ends tell each other the source of the audio and that of its repair. The one that is made
+/// for this (`FID`: RFC 5576, section 4.2) would have Chromium refuse the whole description: it knows no repair of
+/// audio, and takes one source of it. What nobody knows it leaves alone (RFC 8866, section 5.13).
+const REPAIR: &str = "a=x-carillon-repair:";
+
 /// An own description, as the WebRTC stack made it, ready to be sealed. `audio` is the source of our audio and that of
-/// its repair, which the stack declares for video alone (`FID`: RFC 5576, section 4.2).
+/// its repair, which the stack declares for video alone. Of the codecs for pictures, H.264 comes first: who is called
+/// answers in the order of the offer, and a browser that calls would then send VP8.
 ///
 /// # Errors
 /// When it has no fingerprint, or is no description.
@@ -73,16 +91,39 @@ pub fn describe(sdp: &str, audio: (u32, u32)) -> Result<Description, SdpError> {
     let has_repair = repair_of_opus(sdp).is_some();
     let mut out = String::with_capacity(sdp.len() + 80);
     for line in lines.into_iter().filter(|line| passes(line)) {
-        let cname = line.strip_prefix(declares.as_str()).filter(|_| has_repair);
-        if cname.is_some() {
-            push(&mut out, &format!("a=ssrc-group:FID {source} {repair}"));
+        if line.starts_with("m=video") {
+            push(&mut out, &with_h264_first(line, sdp));
+            continue;
+        }
+        if has_repair && line.starts_with(&declares) {
+            push(&mut out, &format!("{REPAIR}{source} {repair}"));
         }
         push(&mut out, line);
-        if let Some(cname) = cname {
-            push(&mut out, &format!("a=ssrc:{repair} cname:{cname}"));
-        }
     }
     Ok(Description { sdp: out, fingerprint })
+}
+
+/// The sources of audio and its repair that a line names.
+fn repair_of(line: &str) -> Option<(u32, u32)> {
+    let (source, repair) = line.strip_prefix(REPAIR)?.split_once(' ')?;
+    Some((source.parse().ok()?, repair.parse().ok()?))
+}
+
+/// The line of the section of pictures, with H.264 first. The rest stays in its order.
+fn with_h264_first(section: &str, sdp: &str) -> String {
+    let h264: Vec<_> = sdp
+        .lines()
+        .filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' '))
+        .filter(|(_, codec)| codec.to_ascii_lowercase().starts_with("h264/"))
+        .map(|(payload_type, _)| payload_type)
+        .collect();
+    // `m=video`, the port and the protocol stand before the formats (RFC 8866, section 5.14).
+    let mut words: Vec<_> = section.split(' ').collect();
+    if let Some(formats) = words.get_mut(3..) {
+        // Stable.
+        formats.sort_by_key(|format| !h264.contains(format));
+    }
+    words.join(" ")
 }
 
 /// The payload type that repairs Opus (RFC 4588, section 8.1), where a description has one.
@@ -243,18 +284,42 @@ mod tests {
         assert_eq!(repair_of_opus(SDP), None);
     }
 
-    #[test]
-    fn the_repair_of_our_audio_is_declared() {
+    fn ours() -> String {
         let fingerprint = format!("a=fingerprint:sha-256 {}", colon_hex(&[7; 32].into()));
-        let sdp = REPAIRED
-            .replace(
-                "v=0\r\n",
-                &format!("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n{fingerprint}\r\n"),
-            )
-            .replace("m=video", "a=ssrc:5 cname:call\r\nm=video");
+        let session = format!("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n{fingerprint}\r\n");
+        REPAIRED.replace("v=0\r\n", &session).replace("m=video", "a=ssrc:5 cname:call\r\nm=video")
+    }
+
+    #[test]
+    fn the_repair_of_our_audio_is_declared_to_our_own_kind_alone() {
+        let described = describe(&ours(), (5, 6)).unwrap();
+        assert!(described.sdp.contains("a=x-carillon-repair:5 6\r\na=ssrc:5 cname:call\r\n"));
+        assert!(!described.sdp.contains("FID") && !described.sdp.contains("a=ssrc:6"));
+        let accepted = accept(&described).unwrap();
+        assert!(accepted.contains("a=ssrc-group:FID 5 6\r\na=ssrc:5 cname:call\r\na=ssrc:6 cname:call\r\n"));
+        let without = ours().replace("apt=111", "apt=110");
+        assert!(!describe(&without, (5, 6)).unwrap().sdp.contains("repair"));
+    }
+
+    #[test]
+    fn a_repair_that_names_no_source_declares_nothing() {
+        for line in ["", "5", "5 ", "5 x", "5 4294967296", "-5 6", "7 6", "5  6"] {
+            let sdp = ours().replace("a=ssrc:5", &format!("{REPAIR}{line}\r\na=ssrc:5"));
+            assert!(!accept(&sealed(&sdp)).unwrap().contains("FID"), "{line}");
+        }
+    }
+
+    #[test]
+    fn h264_comes_first_whoever_calls() {
+        let sdp = ours().replace(
+            "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n",
+            "m=video 9 UDP/TLS/RTP/SAVPF 96 97 109 114\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:109 H264/90000\r\n",
+        );
         let described = describe(&sdp, (5, 6)).unwrap().sdp;
-        assert!(described.contains("a=ssrc-group:FID 5 6\r\na=ssrc:5 cname:call\r\na=ssrc:6 cname:call\r\n"));
-        let without = sdp.replace("apt=111", "apt=110");
-        assert!(!describe(&without, (5, 6)).unwrap().sdp.contains("FID"));
+        assert!(described.contains("\r\nm=video 9 UDP/TLS/RTP/SAVPF 109 96 97 114\r\n"), "{described}");
+        let refused =
+            ours().replace("m=video 9 UDP/TLS/RTP/SAVPF 96\r\n", "m=video 0 UDP/TLS/RTP/SAVPF 0\r\n");
+        assert!(describe(&refused, (5, 6)).unwrap().sdp.contains("m=video 0 UDP/TLS/RTP/SAVPF 0\r\n"));
+        assert!(describe(&ours().replace("m=video 9 UDP/TLS/RTP/SAVPF 96", "m=video"), (5, 6)).is_ok());
     }
 }

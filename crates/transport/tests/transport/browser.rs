@@ -46,6 +46,8 @@ async fn an_offer_of_chromium_is_answered_with_what_both_have() {
     let vp8 = ["a=rtpmap:96 VP8/90000", "a=fmtp:97 apt=96"].iter().all(|line| video.contains(line));
     assert_eq!(vp8, VideoCodec::AVAILABLE.contains(&VideoCodec::Vp8), "{answer}");
     assert_eq!(video.iter().filter(|line| line.contains("H264")).count(), 1, "{answer}");
+    // In our order, so that a browser sends what we would.
+    assert!(answer.contains("m=video 9 UDP/TLS/RTP/SAVPF 109 "), "{answer}");
     for section in [&audio, &video] {
         let numbers = "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
         assert!(section.contains(&numbers), "{answer}");
