@@ -13,6 +13,7 @@ use carillon_wire::Bytes32;
 use carillon_wire::payload::{Description, SdpKind};
 use rtc::crypto::RTCCryptoProvider as _;
 use rtc::data_channel::RTCDataChannelInit;
+use rtc::media_stream::MediaStreamTrack;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::shared::error::Error;
 use tokio::sync::mpsc;
@@ -118,17 +119,63 @@ pub(crate) struct Connection {
     guard: Arc<Guard>,
     counters: Arc<Counters>,
     generation: Arc<AtomicU32>,
-    /// The caller's tracks are there from the start, the callee's once it knows the offer.
-    audio_sender: Option<Arc<dyn RtpSender>>,
-    video_sender: Option<Arc<dyn RtpSender>>,
     tasks: Arc<Tasks>,
     config: PeerConfig,
 }
 
+/// What this side sends of one kind.
 struct Local {
-    track: Arc<TrackLocalStaticRTP>,
+    kind: RtpCodecKind,
     source: u32,
     repair: u32,
+    /// The caller's is there from the start, the callee's once it knows the offer; none where the other side has no codec
+    /// of ours.
+    way: Option<Way>,
+}
+
+#[derive(Clone)]
+struct Way {
+    track: Arc<TrackLocalStaticRTP>,
+    sender: Arc<dyn RtpSender>,
+}
+
+impl Local {
+    const fn new(kind: RtpCodecKind, source: u32, repair: u32) -> Self {
+        Self { kind, source, repair, way: None }
+    }
+
+    /// Adds it to the stack, which refuses a track of a codec that is not in the offer. What is sent
+    /// is chosen later, among all that both have.
+    async fn add(&mut self, stack: &Arc<dyn PeerConnection>) -> Result<(), Error> {
+        for track in engine::tracks(self.kind, self.source, self.repair) {
+            let track = Arc::new(TrackLocalStaticRTP::new(track));
+            match stack.add_track(Arc::clone(&track) as _).await {
+                Ok(sender) => {
+                    self.way = Some(Way { track, sender });
+                    break;
+                }
+                Err(Error::ErrRTPTransceiverCodecUnsupported) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the answer leaves out the codec that the track was offered with, it becomes a track of one that the answer
+    /// has: the stack tells the chain of no other, and there would be neither feedback nor repair. It takes over what
+    /// the new track says of itself; packets still go in by the one that it was opened with.
+    async fn follow(&self, answer: &str) -> Result<(), Error> {
+        let Some(way) = &self.way else { return Ok(()) };
+        let named = |track: &MediaStreamTrack| {
+            track.codec(self.source).is_some_and(|codec| sdp::names_codec(answer, &codec.mime_type))
+        };
+        let tracks = engine::tracks(self.kind, self.source, self.repair);
+        // The first is what was offered.
+        match tracks.into_iter().enumerate().find(|(_, track)| named(track)) {
+            None | Some((0, _)) => Ok(()),
+            Some((_, track)) => way.sender.replace_track(Arc::new(TrackLocalStaticRTP::new(track))).await,
+        }
+    }
 }
 
 impl Connection {
@@ -159,23 +206,14 @@ impl Connection {
             .build()
             .await?;
         let stack: Arc<dyn PeerConnection> = Arc::new(stack);
-        let local = |kind, source, repair| Local {
-            track: Arc::new(TrackLocalStaticRTP::new(engine::track(kind, source, repair))),
-            source,
-            repair,
-        };
-        let audio = local(RtpCodecKind::Audio, audio_source, audio_repair);
-        let video = local(RtpCodecKind::Video, video_source, video_repair);
+        let mut audio = Local::new(RtpCodecKind::Audio, audio_source, audio_repair);
+        let mut video = Local::new(RtpCodecKind::Video, video_source, video_repair);
         let init = RTCDataChannelInit { negotiated: Some(CHANNEL), ..Default::default() };
-        let (audio_sender, video_sender) = match config.role {
-            Role::Caller => {
-                let audio = stack.add_track(Arc::clone(&audio.track) as _).await?;
-                let video = stack.add_track(Arc::clone(&video.track) as _).await?;
-                offer_all_codecs(&stack).await?;
-                (Some(audio), Some(video))
-            }
-            Role::Callee => (None, None),
-        };
+        if config.role == Role::Caller {
+            audio.add(&stack).await?;
+            video.add(&stack).await?;
+            offer_all_codecs(&stack).await?;
+        }
         let data = stack.create_data_channel("control", Some(init)).await?;
         tasks.keep(tokio::spawn(read_data(Arc::clone(&data), sender)).abort_handle());
         let connection = Self {
@@ -187,8 +225,6 @@ impl Connection {
             guard,
             counters: Arc::clone(counters),
             generation,
-            audio_sender,
-            video_sender,
             tasks,
             config: config.clone(),
         };
@@ -228,6 +264,7 @@ impl Connection {
         self.counters.repair.payload_type.store(repair, Ordering::Release);
         match kind {
             SdpKind::Answer => {
+                self.video.follow(&accepted).await?;
                 self.stack.set_remote_description(RTCSessionDescription::answer(accepted)?).await?;
                 Ok(None)
             }
@@ -237,9 +274,9 @@ impl Connection {
                     self.begin_again().await?;
                 }
                 self.stack.set_remote_description(RTCSessionDescription::offer(accepted)?).await?;
-                if self.audio_sender.is_none() {
-                    self.audio_sender = Some(self.stack.add_track(Arc::clone(&self.audio.track) as _).await?);
-                    self.video_sender = Some(self.stack.add_track(Arc::clone(&self.video.track) as _).await?);
+                if self.audio.way.is_none() {
+                    self.audio.add(&self.stack).await?;
+                    self.video.add(&self.stack).await?;
                 }
                 let answer = self.stack.create_answer(None).await?;
                 let description = sdp::describe(&answer.sdp, (self.audio.source, self.audio.repair))?;
@@ -285,19 +322,19 @@ impl Connection {
     /// them.
     pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<(), ConnectionError> {
         let Outgoing { audio, video } = outgoing;
-        let sender = self.audio_sender.as_ref().ok_or(ConnectionError::Order)?;
-        let parameters = sender.get_parameters().await?.rtp_parameters;
+        let way = self.audio.way.clone().ok_or(ConnectionError::Order)?;
+        let parameters = way.sender.get_parameters().await?.rtp_parameters;
         let codec = parameters
             .codecs
             .iter()
             .find(|codec| codec.rtp_codec.mime_type.eq_ignore_ascii_case("audio/opus"));
         let payload_type = codec.ok_or(ConnectionError::Order)?.payload_type;
-        let stream = self.stream(&self.audio, payload_type)?;
+        let stream = self.stream(way.track, self.audio.source, payload_type)?;
         let counters = Arc::clone(&self.counters);
         self.tasks.keep(tokio::spawn(outgoing::audio(stream, audio, counters)).abort_handle());
 
         // A browser may refuse pictures; then there is nowhere to send them.
-        let Some(sender) = self.video_sender.as_ref() else { return Ok(()) };
+        let Some(Way { track, sender }) = self.video.way.clone() else { return Ok(()) };
         let parameters = sender.get_parameters().await?.rtp_parameters;
         let agreed = parameters.codecs.iter().filter_map(|codec| {
             let codec_of = |mime: &str| match mime {
@@ -313,20 +350,24 @@ impl Connection {
         self.counters.video.agreed(codec);
         let orientation = parameters.header_extensions.iter().find(|extension| extension.uri == ORIENTATION);
         let orientation = orientation.and_then(|extension| u8::try_from(extension.id).ok());
-        let stream = self.stream(&self.video, payload_type)?;
+        let stream = self.stream(Arc::clone(&track), self.video.source, payload_type)?;
         let counters = Arc::clone(&self.counters);
         let sends = outgoing::video(stream, orientation, video, counters);
         self.tasks.keep(tokio::spawn(sends).abort_handle());
-        let asks =
-            outgoing::keyframes(Arc::clone(&self.video.track), self.video.source, Arc::clone(&self.counters));
+        let asks = outgoing::keyframes(track, self.video.source, Arc::clone(&self.counters));
         self.tasks.keep(tokio::spawn(asks).abort_handle());
         Ok(())
     }
 
-    fn stream(&self, local: &Local, payload_type: u8) -> Result<Stream, ConnectionError> {
+    fn stream(
+        &self,
+        track: Arc<TrackLocalStaticRTP>,
+        source: u32,
+        payload_type: u8,
+    ) -> Result<Stream, ConnectionError> {
         let mut random = [0; 6];
         self.witness.random().fill(&mut random).map_err(|error| Error::Crypto(error.to_string()))?;
-        Ok(Stream::new(Arc::clone(&local.track), local.source, payload_type, random))
+        Ok(Stream::new(track, source, payload_type, random))
     }
 
     pub(crate) async fn send_data(&self, message: &str) -> Result<(), ConnectionError> {

@@ -125,23 +125,31 @@ fn codec(
     RTCRtpCodecParameters { rtp_codec, payload_type }
 }
 
-/// A track of ours, with its source and that of its repair.
-pub(crate) fn track(kind: RtpCodecKind, source: u32, repair: u32) -> MediaStreamTrack {
-    let (name, mime, clock_rate, channels, parameters) = match kind {
-        RtpCodecKind::Video => ("video", VIDEO[0].1, 90_000, 0, VIDEO[0].2),
-        _ => ("audio", OPUS.0, 48_000, 2, OPUS.1),
+/// A track of ours with its source and that of its repair, once for each codec, in the order of preference. The stack
+/// takes one whose codec the other side has.
+pub(crate) fn tracks(kind: RtpCodecKind, source: u32, repair: u32) -> Vec<MediaStreamTrack> {
+    let (name, encodings): (_, Vec<_>) = match kind {
+        RtpCodecKind::Video => {
+            let available = VIDEO.iter().filter(|(codec, ..)| VideoCodec::AVAILABLE.contains(codec));
+            let encodings = available.map(|&(_, mime, parameters, ..)| (mime, 90_000, 0, parameters));
+            ("video", encodings.collect())
+        }
+        _ => ("audio", vec![(OPUS.0, 48_000, 2, OPUS.1)]),
     };
-    let coding = RTCRtpCodingParameters {
-        ssrc: Some(source),
-        rtx: Some(RTCRtpRtxParameters { ssrc: repair }),
-        ..Default::default()
+    let of_codec = |(mime, clock_rate, channels, parameters)| {
+        let coding = RTCRtpCodingParameters {
+            ssrc: Some(source),
+            rtx: Some(RTCRtpRtxParameters { ssrc: repair }),
+            ..Default::default()
+        };
+        let encoding = RTCRtpEncodingParameters {
+            rtp_coding_parameters: coding,
+            codec: codec(mime, clock_rate, channels, parameters, &[], 0).rtp_codec,
+            ..Default::default()
+        };
+        MediaStreamTrack::new("call".to_owned(), name.to_owned(), name.to_owned(), kind, vec![encoding])
     };
-    let encoding = RTCRtpEncodingParameters {
-        rtp_coding_parameters: coding,
-        codec: codec(mime, clock_rate, channels, parameters, &[], 0).rtp_codec,
-        ..Default::default()
-    };
-    MediaStreamTrack::new("call".to_owned(), name.to_owned(), name.to_owned(), kind, vec![encoding])
+    encodings.into_iter().map(of_codec).collect()
 }
 
 /// Settings of the transports.

@@ -153,6 +153,17 @@ pub(crate) fn repair_of_opus(sdp: &str) -> Option<u8> {
     })
 }
 
+/// Whether a codec of this MIME type (RFC 6838: `video/H264`) is in the section of its kind.
+pub(crate) fn names_codec(sdp: &str, mime: &str) -> bool {
+    let Some((kind, codec)) = mime.split_once('/') else { return false };
+    let section =
+        sdp.lines().skip_while(|line| line.strip_prefix("m=").is_none_or(|rest| !rest.starts_with(kind)));
+    section.skip(1).take_while(|line| !line.starts_with("m=")).any(|line| {
+        let name = line.strip_prefix("a=rtpmap:").and_then(|rest| rest.split([' ', '/']).nth(1));
+        name.is_some_and(|name| name.eq_ignore_ascii_case(codec))
+    })
+}
+
 /// The sources that a description declares (`a=ssrc`, RFC 5576, section 4.1).
 pub(crate) fn sources(sdp: &str) -> impl Iterator<Item = u32> {
     sdp.lines().filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok())
@@ -307,6 +318,16 @@ mod tests {
             let sdp = ours().replace("a=ssrc:5", &format!("{REPAIR}{line}\r\na=ssrc:5"));
             assert!(!accept(&sealed(&sdp)).unwrap().contains("FID"), "{line}");
         }
+    }
+
+    #[test]
+    fn a_codec_is_looked_for_in_the_section_of_its_kind() {
+        let sdp =
+            "v=0\r\nm=audio 9 x 1\r\na=rtpmap:1 H264/90000\r\nm=video 9 x 96\r\na=rtpmap:96 vp8/90000\r\n";
+        assert!(names_codec(sdp, "video/VP8") && names_codec(sdp, "audio/h264"));
+        assert!(
+            !names_codec(sdp, "video/H264") && !names_codec(sdp, "audio/VP8") && !names_codec(sdp, "VP8")
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use carillon_call::{PeerCommand, Role};
 use carillon_media::video::VideoCodec;
 use carillon_wire::payload::{Description, SdpKind};
 
-use crate::support::{End, config};
+use crate::support::{End, config, with_vp8_alone};
 
 /// As Chromium 148 offers it, with a microphone and a camera.
 const OFFER: &str = include_str!("chromium-offer.sdp");
@@ -53,6 +53,19 @@ async fn an_offer_of_chromium_is_answered_with_what_both_have() {
         assert!(section.contains(&numbers), "{answer}");
     }
     assert!(answer.contains("a=group:BUNDLE 0 1 2"), "{answer}");
+    end.peer.handle(PeerCommand::Close);
+    end.closed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offer_with_vp8_alone_is_answered_with_it() {
+    let offer = with_vp8_alone(OFFER);
+    let mut end = End::open(config(Role::Callee));
+    let description = Description { fingerprint: fingerprint(&offer).into(), sdp: offer };
+    end.peer.handle(PeerCommand::ApplyRemote { generation: 0, kind: SdpKind::Offer, description });
+    let answer = end.described().await.sdp;
+    assert!(answer.contains("m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n"), "{answer}");
+    assert!(!answer.contains("H264"), "{answer}");
     end.peer.handle(PeerCommand::Close);
     end.closed().await;
 }

@@ -205,3 +205,34 @@ async fn no_picture_leaves_before_the_certificate_was_compared() {
     assert_eq!(number(&packets[0]), (1, 0));
     pair.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_answered_with_vp8_alone_sends_it_with_feedback_and_repair() {
+    let mut pair = Pair::over_a_line(13).await;
+    pair.vp8_alone = true;
+    pair.connect().await;
+    let line = pair.line.as_ref().unwrap();
+    line.lose(50, 1);
+    tokio::join!(
+        show(pair.peer(Side::Caller), 0..40, Rotation::None),
+        show(pair.peer(Side::Callee), 0..40, Rotation::None),
+    );
+    // The last packets come for certain.
+    line.lose(0, 1);
+    let (there, back) = tokio::join!(
+        watch(&pair, Side::Caller, 40..45, Rotation::None),
+        watch(&pair, Side::Callee, 40..45, Rotation::None),
+    );
+    for (side, packets) in [(Side::Callee, &there), (Side::Caller, &back)] {
+        assert_eq!(pair.peer(side).video().codec(), Some(VideoCodec::Vp8));
+        assert!(packets.iter().all(|packet| packet.codec == VideoCodec::Vp8));
+        let stats = pair.stats(side).video;
+        assert!(stats.repaired > 0, "{side:?}: {stats:?}");
+    }
+    for side in Side::BOTH {
+        pair.peer(side).received_video().request_keyframe();
+        let asked = || pair.stats(side.other()).video.keyframes_asked_there > 0;
+        eventually("the request for a keyframe comes", asked).await;
+    }
+    pair.close().await;
+}

@@ -82,6 +82,20 @@ impl End {
     }
 }
 
+/// A description without the other codecs for pictures. Everybody gives VP8 the numbers 96 and 97 here.
+pub(crate) fn with_vp8_alone(sdp: &str) -> String {
+    let (before, video) = sdp.split_at(sdp.find("m=video").expect("pictures are described"));
+    let (video, data) = video.split_at(video.find("m=application").expect("data is described"));
+    let is_kept = |line: &&str| {
+        let attribute = line.split_once(':');
+        let attribute = attribute.filter(|(name, _)| ["a=rtpmap", "a=fmtp", "a=rtcp-fb"].contains(name));
+        attribute.is_none_or(|(_, rest)| ["96 ", "97 "].iter().any(|number| rest.starts_with(number)))
+    };
+    let (_, sections) = video.split_once('\n').expect("lines");
+    let kept: String = sections.lines().filter(is_kept).map(|line| format!("{line}\r\n")).collect();
+    format!("{before}m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n{kept}{data}")
+}
+
 /// What a test sees of both ends.
 pub(crate) type Seen = (Side, Transport);
 
@@ -97,6 +111,8 @@ pub(crate) struct Pair {
     pub(crate) line: Option<Line>,
     /// In place of it: a line with a rate and a queue.
     pub(crate) forwarder: Option<Forwarder>,
+    /// The callee knows no H.264.
+    pub(crate) vp8_alone: bool,
     /// Everything they said, descriptions and candidates too.
     pub(crate) seen: Vec<Seen>,
 }
@@ -111,7 +127,14 @@ impl Pair {
     }
 
     pub(crate) fn of(caller: PeerConfig, callee: PeerConfig, line: Option<Line>) -> Self {
-        Self { caller: End::open(caller), callee: End::open(callee), line, forwarder: None, seen: Vec::new() }
+        Self {
+            caller: End::open(caller),
+            callee: End::open(callee),
+            line,
+            forwarder: None,
+            vp8_alone: false,
+            seen: Vec::new(),
+        }
     }
 
     /// End A of the forwarder is the caller's.
@@ -157,7 +180,10 @@ impl Pair {
             Side::Callee => SdpKind::Answer,
         };
         let command = match said.clone() {
-            Transport::LocalDescription { generation, description } => {
+            Transport::LocalDescription { generation, mut description } => {
+                if self.vp8_alone {
+                    description.sdp = with_vp8_alone(&description.sdp);
+                }
                 PeerCommand::ApplyRemote { generation, kind, description }
             }
             Transport::LocalCandidates { generation, candidates, last } => {
