@@ -38,7 +38,7 @@ pub enum SdpError {
 /// A description of the other side, ready for the WebRTC stack: checked, without candidates, and with the sealed
 /// fingerprint as the only one.
 ///
-/// Where [`REPAIR`] names the source that repairs the audio, it is declared as the stack reads it, as a group.
+/// Where `a=x-carillon-repair` names the source that repairs the audio, it is declared as the stack reads it, as a group.
 ///
 /// # Errors
 /// Why it is not used.
