@@ -2,6 +2,7 @@
 
 mod accept_races;
 mod answered_elsewhere;
+mod browser;
 mod busy;
 mod caller_line_drops;
 mod camera_on_and_off;

@@ -2,11 +2,14 @@
 //! devices that speak the protocol by hand.
 
 pub mod audio;
+pub mod bare_end;
 pub mod bench;
+pub mod browser;
 pub mod cable;
 pub mod device;
 pub mod embedded;
 pub mod eyes;
+pub mod film;
 pub mod gaps;
 pub mod in_a_row;
 pub mod load;
