@@ -132,7 +132,8 @@ Builds with optimisation and measures. PART is:
   video    glass-to-glass, a line that gets narrow and wide, losses, processor and memory of a call with pictures
 
   --json FILE   also write the numbers to FILE
-Further arguments are passed on to the benchmark: `audio` takes --only virtual, connect or desk, and --speech FILE."
+Further arguments are passed on to the benchmark: `audio` takes --only virtual, connect or desk, and --speech FILE;
+`video` takes --only open, narrow, steady or losses, and --against chromium, which measures two browsers in turns with us."
             }
             Self::Soak => {
                 "cargo xtask soak [MINUTES] [--calls]

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::args::TestOptions;
 use crate::install::{
-    ensure_cargo_deny, ensure_component, ensure_sound_server, ensure_system_packages, offer_for_tests,
+    ensure_browser, ensure_cargo_deny, ensure_component, ensure_sound_server, ensure_system_packages,
+    offer_for_tests,
 };
 use crate::process::{Failure, cargo, root, run};
 use crate::say;
@@ -99,6 +100,7 @@ impl Check {
                 ensure_system_packages()?;
                 offer_for_tests();
                 ensure_sound_server()?;
+                ensure_browser()?;
                 let mut command = cargo_with(&["test", "--workspace"]);
                 if options.keep_going {
                     command.arg("--no-fail-fast");

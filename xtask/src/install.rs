@@ -93,6 +93,25 @@ const FOR_SOUND: &[Package] = &[
     },
 ];
 
+/// Needed for the browser at the other end of a call. Ubuntu has it as a snap alone; see [`ensure_browser`].
+const FOR_BROWSER: &[Package] = &[Package {
+    name: "chromium",
+    sign: Sign::Program("chromium"),
+    why: "a browser, to be the other end of calls in tests and benchmarks",
+    linux_only: false,
+}];
+
+/// What else will do, as `tests/src/browser.rs` looks for it: a browser that is named, on the `PATH`, or of macOS.
+const BROWSER: &str = "CARILLON_CHROMIUM";
+const OTHER_BROWSERS: [&str; 2] = ["google-chrome", "google-chrome-stable"];
+const BROWSERS_OF_MACOS: [&str; 2] = [
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+
+/// What to do where no package manager of ours has it.
+const BROWSER_HINT: &str = "install Google Chrome, or name another Chromium in CARILLON_CHROMIUM";
+
 impl Package {
     fn is_there(&self) -> bool {
         if self.linux_only && !cfg!(target_os = "linux") {
@@ -143,6 +162,29 @@ pub(crate) fn ensure_system_packages() -> Result<(), Failure> {
 /// A sentence with what to install, where that can't be done from here.
 pub(crate) fn ensure_sound_server() -> Result<(), Failure> {
     ensure(FOR_SOUND)
+}
+
+/// Makes sure of a Chromium.
+///
+/// # Errors
+/// A sentence with what to install, where that can't be done from here.
+pub(crate) fn ensure_browser() -> Result<(), Failure> {
+    let there = std::env::var_os(BROWSER).is_some()
+        || OTHER_BROWSERS.into_iter().any(is_on_path)
+        || BROWSERS_OF_MACOS.into_iter().any(|program| Path::new(program).is_file());
+    if there {
+        return Ok(());
+    }
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    if is_ubuntu(&release) {
+        return Err(format!(
+            "Ubuntu's Chromium is a snap, which can't see the files of the tests: {BROWSER_HINT}"
+        ));
+    }
+    if !is_debian(&release) && !is_on_path("chromium") {
+        return Err(format!("there is no Chromium: {BROWSER_HINT}"));
+    }
+    ensure(FOR_BROWSER)
 }
 
 fn ensure(packages: &[Package]) -> Result<(), Failure> {
@@ -216,12 +258,20 @@ pub(crate) fn offer_for_tests() {
 
 /// Whether the system installs by `apt-get`, from the text of `/etc/os-release`.
 fn is_debian(release: &str) -> bool {
+    ids(release).any(|id| matches!(id, "debian" | "ubuntu"))
+}
+
+/// Whether it is Ubuntu, or has its packages.
+fn is_ubuntu(release: &str) -> bool {
+    ids(release).any(|id| id == "ubuntu")
+}
+
+fn ids(release: &str) -> impl Iterator<Item = &str> {
     release
         .lines()
         .filter_map(|line| line.split_once('='))
         .filter(|(key, _)| matches!(*key, "ID" | "ID_LIKE"))
         .flat_map(|(_, value)| value.trim().trim_matches('"').split_whitespace())
-        .any(|id| matches!(id, "debian" | "ubuntu"))
 }
 
 /// What to put in front of a command to run it as root; `None` if it can't be done.
@@ -311,6 +361,11 @@ mod tests {
         {
             assert!(!is_debian(release), "{release}");
         }
+        assert!(
+            is_ubuntu("NAME=\"Ubuntu\"\nID=ubuntu\n")
+                && is_ubuntu("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n")
+        );
+        assert!(!is_ubuntu("ID=debian\n"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::args::{FuzzOptions, Part};
-use crate::install::{ensure_sound_server, ensure_system_packages};
+use crate::install::{ensure_browser, ensure_sound_server, ensure_system_packages};
 use crate::process::{Failure, cargo, output, root, run};
 use crate::say;
 
@@ -47,7 +47,12 @@ pub(crate) fn bench(part: Part, arguments: &[String]) -> Result<(), Failure> {
             offer_sound_server();
             ("bench-audio", &["carillon-cli", "carillon-server", "carillon-tests"])
         }
-        Part::Video => ("bench-video", &["carillon-server", "carillon-tests"]),
+        Part::Video => {
+            if arguments.iter().any(|argument| argument == "--against") {
+                ensure_browser()?;
+            }
+            ("bench-video", &["carillon-server", "carillon-tests"])
+        }
     };
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     build(&["--release", "--bins"].into_iter().chain(packages).collect::<Vec<_>>())?;
