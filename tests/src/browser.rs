@@ -28,10 +28,11 @@ pub const PROGRAM: &str = "CARILLON_CHROMIUM";
 const PROGRAMS: [&str; 3] = ["chromium", "google-chrome", "google-chrome-stable"];
 /// Those that lie here see folders of their own, not what a test writes.
 const SNAPS: &str = "/snap/bin";
-/// Where they lie on macOS.
-const ON_MACOS: [&str; 2] = [
+/// Where they lie on systems that put no programs on it.
+const PLACES: [&str; 3] = [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
 ];
 /// Lines of its log that are kept.
 const LINES: usize = 80;
@@ -92,6 +93,8 @@ pub struct State {
     pub sound_codec: Option<String>,
     /// Pictures decoded.
     pub frames_decoded: u64,
+    /// Bytes of pictures that came, without headers.
+    pub bytes_received: u64,
     /// Pictures that were shown since they are watched.
     pub frames_shown: u64,
     /// Different numbers read off their bar codes.
@@ -281,7 +284,7 @@ fn program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<_> = std::env::split_paths(&path).filter(|folder| folder != Path::new(SNAPS)).collect();
     let on_path = PROGRAMS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    on_path.chain(ON_MACOS.iter().map(PathBuf::from)).find(|file| file.is_file())
+    on_path.chain(PLACES.iter().map(PathBuf::from)).find(|file| file.is_file())
 }
 
 /// Keeps what the browser writes; gives the address at which it listens.
@@ -315,7 +318,8 @@ async fn enter(address: &str, page: &Path, log: &Log) -> Result<(DevTools, mpsc:
     tab.request("Runtime.enable", json!({})).await?;
     tab.request("Runtime.addBinding", json!({ "name": "tell" })).await?;
     tab.request("Page.enable", json!({})).await?;
-    let url = format!("file://{}", page.display());
+    let path = page.display().to_string().replace('\\', "/");
+    let url = format!("file:///{}", path.trim_start_matches('/'));
     tab.request("Page.navigate", json!({ "url": url })).await?;
     let (tell, told) = mpsc::unbounded_channel();
     let loaded = async {

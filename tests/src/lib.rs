@@ -1,6 +1,7 @@
 //! What scenarios and benchmarks share: a real server process, real clients, a cable between them that can be pulled, and
 //! devices that speak the protocol by hand.
 
+pub mod against;
 pub mod audio;
 pub mod bare_end;
 pub mod bench;
@@ -14,6 +15,7 @@ pub mod gaps;
 pub mod in_a_row;
 pub mod load;
 pub mod person;
+pub mod processes;
 pub mod resources;
 pub mod server;
 pub mod soak;

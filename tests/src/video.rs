@@ -17,8 +17,20 @@ use crate::talk::Talk;
 /// What can be measured by itself.
 pub const PARTS: [&str; 5] = ["open", "narrow", "steady", "shared", "losses"];
 
+/// What is measured of other calls, too.
+pub(crate) const MEDIAN: &str = "glass-to-glass, median, the worse way";
+pub(crate) const P95: &str = "glass-to-glass, p95, the worse way";
+pub(crate) const HEIGHT: &str = "lines of the picture, mean";
+pub(crate) const KILOBITS: &str = "pictures take, one way";
+pub(crate) const SHOWN: &str = "pictures shown of those taken";
+pub(crate) const PROCESSOR: &str = "processor, both ends, audio and video both ways, with cameras and line";
+pub(crate) const MEMORY: &str = "memory, both ends, with cameras and line (PSS)";
+pub(crate) const FIRST: &str = "accept → first picture shown, the later";
+
 /// A call has found its rate by then.
-const SETTLING: Duration = Duration::from_secs(5);
+pub(crate) const SETTLING: Duration = Duration::from_secs(5);
+/// How long an open line is looked at.
+pub(crate) const SPAN: Duration = Duration::from_secs(15);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Measures one of [`PARTS`].
@@ -83,7 +95,7 @@ async fn open() -> Result<Vec<Row>> {
     let first = first.into_iter().flatten().max().context("no pictures came")?;
     let this = std::process::id();
     let (from, spent) = (Instant::now(), processor(this)?);
-    talk_on(&mut talk, Duration::from_secs(15)).await?;
+    talk_on(&mut talk, SPAN).await?;
     let (to, spent) = (Instant::now(), processor(this)? - spent);
     let held = memory(this)?;
     let (ada, grace) = (summed(&talk.ada_sees, from, to)?, summed(&talk.grace_sees, from, to)?);
@@ -92,25 +104,15 @@ async fn open() -> Result<Vec<Row>> {
     let (ear_ada, ear_grace) = (ear(&heard.ada).context("no sound")?, ear(&heard.grace).context("no sound")?);
     let worse = |of: fn(&PictureSummary) -> f64| of(&ada).max(of(&grace));
     Ok(vec![
-        Row::lower("glass-to-glass, median, the worse way", worse(|found| found.median_ms), "ms", 70.0),
-        Row::lower("glass-to-glass, p95, the worse way", worse(|found| found.p95_ms), "ms", 100.0),
+        Row::lower(MEDIAN, worse(|found| found.median_ms), "ms", 70.0),
+        Row::lower(P95, worse(|found| found.p95_ms), "ms", 100.0),
         Row::plain("the same, longest", worse(|found| found.worst_ms), "ms"),
-        Row::plain("lines of the picture, mean", grace.height, "").is_better_higher(),
-        Row::plain("pictures take, one way", grace.kilobits, "kbit/s"),
-        Row::plain("pictures shown of those taken", 100.0 * grace.shown, "%").is_better_higher(),
-        Row::lower(
-            "processor, both ends, audio and video both ways, with cameras and line",
-            spent / (to - from).as_secs_f64(),
-            "cores",
-            0.65,
-        ),
-        Row::lower("memory, both ends, with cameras and line (PSS)", held / 1e6, "MB", 200.0),
-        Row::lower(
-            "accept → first picture shown, the later",
-            (first - accepted).as_secs_f64() * 1e3,
-            "ms",
-            400.0,
-        ),
+        Row::plain(HEIGHT, grace.height, "").is_better_higher(),
+        Row::plain(KILOBITS, grace.kilobits, "kbit/s"),
+        Row::plain(SHOWN, 100.0 * grace.shown, "%").is_better_higher(),
+        Row::lower(PROCESSOR, spent / (to - from).as_secs_f64(), "cores", 0.65),
+        Row::lower(MEMORY, held / 1e6, "MB", 200.0),
+        Row::lower(FIRST, (first - accepted).as_secs_f64() * 1e3, "ms", 400.0),
         Row::lower(
             "lips against sound, median",
             (ear_ada - ada.median_ms).abs().max((ear_grace - grace.median_ms).abs()),

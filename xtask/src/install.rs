@@ -101,12 +101,14 @@ const FOR_BROWSER: &[Package] = &[Package {
     linux_only: false,
 }];
 
-/// What else will do, as `tests/src/browser.rs` looks for it: a browser that is named, on the `PATH`, or of macOS.
+/// What else will do, as `tests/src/browser.rs` looks for it: a browser that is named, on the `PATH`, or where macOS and
+/// Windows have it.
 const BROWSER: &str = "CARILLON_CHROMIUM";
 const OTHER_BROWSERS: [&str; 2] = ["google-chrome", "google-chrome-stable"];
-const BROWSERS_OF_MACOS: [&str; 2] = [
+const BROWSERS_ELSEWHERE: [&str; 3] = [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
 ];
 
 /// What to do where no package manager of ours has it.
@@ -171,7 +173,7 @@ pub(crate) fn ensure_sound_server() -> Result<(), Failure> {
 pub(crate) fn ensure_browser() -> Result<(), Failure> {
     let there = std::env::var_os(BROWSER).is_some()
         || OTHER_BROWSERS.into_iter().any(is_on_path)
-        || BROWSERS_OF_MACOS.into_iter().any(|program| Path::new(program).is_file());
+        || BROWSERS_ELSEWHERE.into_iter().any(|program| Path::new(program).is_file());
     if there {
         return Ok(());
     }

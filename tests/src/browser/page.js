@@ -162,6 +162,7 @@ async function state() {
     sent_codec: codec(of("outbound-rtp", "video")),
     sound_codec: codec(sound),
     frames_decoded: pictures.framesDecoded ?? 0,
+    bytes_received: pictures.bytesReceived ?? 0,
     frames_shown: shown.length,
     pictures_read: new Set(numbers).size,
     width: pictures.frameWidth ?? 0,
