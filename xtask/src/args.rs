@@ -133,14 +133,16 @@ Builds with optimisation and measures. PART is:
 
   --json FILE   also write the numbers to FILE
 Further arguments are passed on to the benchmark: `audio` takes --only virtual, connect or desk, and --speech FILE;
-`video` takes --only open, narrow, steady or losses, and --against chromium, which measures two browsers in turns with us."
+`video` takes --only open, narrow, steady, shared or losses, and --against chromium, which measures two browsers in
+turns with us."
             }
             Self::Soak => {
-                "cargo xtask soak [MINUTES] [--calls]
+                "cargo xtask soak [MINUTES] [--video | --calls]
 
 Holds one call for 30 minutes, or as long as you say, over an emulated line that changes every 20 seconds, and watches
-memory, threads, open files, delay and concealed sound. With --calls it makes one call after the other instead. Prints
-what it sees, a table at the end, and fails when something has grown. Not a part of `test`: it takes long."
+memory, threads, open files, delay and concealed sound. With --video it has pictures both ways. With --calls it makes
+one call after the other instead. Prints what it sees, a table at the end, and fails when something has grown. Not a
+part of `test`: it takes long."
             }
             Self::Fuzz => {
                 "cargo xtask fuzz [TARGET] [SECONDS]

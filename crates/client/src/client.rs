@@ -2,6 +2,7 @@
 
 mod account;
 mod calls;
+mod camera;
 mod people;
 mod sound;
 

@@ -51,13 +51,28 @@ impl VideoEngine {
     /// # Errors
     /// `invalid` when the camera is named by nothing.
     pub(crate) fn new(camera: Option<&str>, screen: Screen) -> Result<Self, ClientError> {
-        let wrong = |error: carillon_devices::ChoiceError| {
-            ClientError::saying(LocalCode::Invalid, format!("Which camera? {error}."))
-        };
-        let choice = camera.map(str::parse).transpose().map_err(wrong)?;
+        let choice = choice_of(camera)?;
         let (demand, slot) = (VideoDemand::default(), FrameSlot::new());
         let calls = HashMap::new();
         Ok(Self { choice, screen, demand, slot, camera: None, refused: None, told: None, calls })
+    }
+
+    /// Another camera from now on, also in the midst of a call; none sends no pictures.
+    ///
+    /// # Errors
+    /// `invalid`, with a sentence, when it is named by nothing or its file can't be played: the one of before stays.
+    pub(crate) fn choose(&mut self, camera: Option<&str>) -> Result<(), ClientError> {
+        let choice = choice_of(camera)?;
+        match (&self.camera, &choice) {
+            (Some(camera), Some(choice)) => camera.switch(choice).map_err(|error| {
+                ClientError::saying(LocalCode::Invalid, format!("That camera can't be used: {error}."))
+            })?,
+            (_, None) => (self.camera, self.refused) = (None, None),
+            (None, Some(_)) => {}
+        }
+        self.choice = choice;
+        self.apply();
+        Ok(())
     }
 
     /// A call's pictures have a way now.
@@ -130,4 +145,11 @@ impl VideoEngine {
         let incoming = thread::Builder::new().name("video in".to_owned()).spawn(move || into.run())?;
         Ok(Running { sends, stop, incoming })
     }
+}
+
+fn choice_of(camera: Option<&str>) -> Result<Option<CameraChoice>, ClientError> {
+    let wrong = |error: carillon_devices::ChoiceError| {
+        ClientError::saying(LocalCode::Invalid, format!("Which camera? {error}."))
+    };
+    camera.map(str::parse).transpose().map_err(wrong)
 }
