@@ -146,6 +146,8 @@ pub(crate) struct Actor {
     /// The addresses of this machine when they were last looked at, if they ever were, and when they are looked at next.
     addresses: Option<Vec<IpAddr>>,
     glance_at: Instant,
+    /// When it is looked next whether the camera gives pictures.
+    camera_at: Instant,
 }
 
 /// What an actor starts with.
@@ -189,6 +191,7 @@ impl Actor {
             renew_relays_at: None,
             addresses: None,
             glance_at: Instant::now(),
+            camera_at: Instant::now(),
         };
         tokio::spawn(actor.run());
     }
@@ -212,6 +215,9 @@ impl Actor {
                 }
                 () = sleep_until(self.glance_at), if !self.calls.is_empty() => {
                     self.glance();
+                    self.camera_says();
+                }
+                () = sleep_until(self.camera_at), if self.video.as_ref().is_some_and(VideoEngine::is_wanted) => {
                     self.camera_says();
                 }
                 () = sleep_until(timeout.unwrap_or(self.upkeep_at)), if timeout.is_some() => {

@@ -1,7 +1,10 @@
 //! What the calls mean for sound and pictures, and what these say.
 
+use std::time::Duration;
+
 use carillon_call::{CallView, Direction, Input, Phase, User, Why};
 use carillon_wire::CallId;
+use tokio::time::Instant;
 
 use super::Actor;
 use crate::dto::{ClientEvent, Tone};
@@ -9,6 +12,9 @@ use crate::error::{ClientError, LocalCode};
 use crate::sound::{Demand, DeskStatus, EndTone, News, SoundChange, SoundSettings};
 use crate::store::fact;
 use crate::video::VideoEngine;
+
+/// How often it is looked whether a camera that is wanted gives pictures. What a picture that stands still may last is a second.
+const LOOK: Duration = Duration::from_millis(150);
 
 impl Actor {
     /// A tone starts or stops.
@@ -51,6 +57,7 @@ impl Actor {
 
     /// A camera that is away, in use elsewhere or refused is looked for again; until then a person should know.
     pub(super) fn camera_says(&mut self) {
+        self.camera_at = Instant::now() + LOOK;
         let Some(video) = &self.video else { return };
         let fails = video.camera_fails();
         let told: Vec<_> =

@@ -113,6 +113,11 @@ impl VideoEngine {
         })
     }
 
+    /// Whether pictures are wanted of the camera.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.demand.camera
+    }
+
     /// Whether pictures are wanted of the camera, and it gives none.
     pub(crate) fn camera_fails(&self) -> bool {
         self.demand.camera
