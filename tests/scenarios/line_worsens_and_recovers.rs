@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use carillon_client::Phase;
+use carillon_client::{ClientEvent, Phase};
 use carillon_link::{Change, Settings, Way};
 use carillon_tests::server::Server;
 use carillon_tests::talk::Talk;
@@ -50,5 +50,35 @@ async fn pictures_follow_a_line_that_gets_narrow_and_wide_again() -> Result<()> 
         pictures.iter().map(|picture| picture.bytes).sum::<usize>() / pictures.len()
     };
     assert!(bytes(&again) * 2 > bytes(&wide), "{} of {} bytes a picture", bytes(&again), bytes(&wide));
+    Ok(())
+}
+
+/// Whom the line leaves nothing but their voice is seen again when it is wide: nobody has to do anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_carries_no_pictures_shows_camera_off_until_it_does() -> Result<()> {
+    let server = Server::start(&[]).await?;
+    let mut talk = Talk::ready(&server, Settings::default(), None).await?;
+    talk.place_with_video().await?;
+    talk.until_both(Phase::Connected).await?;
+    talk.grace_sees.pictures(30).await?;
+    let mut line = Change::default();
+    for (name, value) in [("rate", "60k"), ("queue", "200ms")] {
+        line.set(name, value)?;
+    }
+    talk.line.change(Way::Both, &line);
+    for on in [false, true] {
+        if on {
+            line.set("rate", "none")?;
+            talk.line.change(Way::Both, &line);
+        }
+        talk.grace
+            .until_event("the news that the camera is on or off", |event| match event {
+                ClientEvent::Call(state) => state.remote.filter(|remote| remote.video == on).map(drop),
+                _ => None,
+            })
+            .await?;
+    }
+    let seen = talk.grace_sees.pictures(90).await?;
+    assert!(seen.iter().all(|picture| picture.mark.is_some()), "no picture was broken");
     Ok(())
 }

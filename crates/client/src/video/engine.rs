@@ -36,6 +36,7 @@ pub(crate) struct VideoEngine {
 /// The threads of one call. They end when this is dropped.
 struct Running {
     sends: Arc<AtomicBool>,
+    starved: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     incoming: JoinHandle<()>,
 }
@@ -118,13 +119,18 @@ impl VideoEngine {
         self.demand.camera
     }
 
-    /// Whether pictures are wanted of the camera, and it gives none.
+    /// Whether pictures are wanted of the camera, and none leave: it gives none, or the line carries none.
     pub(crate) fn camera_fails(&self) -> bool {
-        self.demand.camera
-            && match &self.camera {
-                Some(camera) => camera.status().problem.is_some(),
-                None => true,
-            }
+        let sends = self.demand.sends.and_then(|call| self.calls.get(&call));
+        let starved = sends.is_some_and(|running| running.starved.load(Ordering::Acquire));
+        self.demand.camera && (starved || self.gives_none())
+    }
+
+    fn gives_none(&self) -> bool {
+        match &self.camera {
+            Some(camera) => camera.status().problem.is_some(),
+            None => true,
+        }
     }
 
     fn apply(&mut self) {
@@ -142,13 +148,19 @@ impl VideoEngine {
     }
 
     fn start(&self, call: CallId, path: VideoPath, lips: Lips) -> std::io::Result<Running> {
-        let (sends, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let [sends, starved, stop] = std::array::from_fn(|_| Arc::new(AtomicBool::new(false)));
         let VideoPath { outgoing, incoming } = path;
-        let out = outgoing::Outgoing::new(outgoing, self.slot.clone(), Arc::clone(&sends), Arc::clone(&stop));
+        let out = outgoing::Outgoing::new(
+            outgoing,
+            self.slot.clone(),
+            Arc::clone(&sends),
+            Arc::clone(&starved),
+            Arc::clone(&stop),
+        );
         thread::Builder::new().name("video out".to_owned()).spawn(move || out.run())?;
         let into = incoming::Incoming::new(call, incoming, lips, Arc::clone(&self.screen), Arc::clone(&stop));
         let incoming = thread::Builder::new().name("video in".to_owned()).spawn(move || into.run())?;
-        Ok(Running { sends, stop, incoming })
+        Ok(Running { sends, starved, stop, incoming })
     }
 }
 

@@ -15,11 +15,16 @@ use crate::peer::{MAX_VIDEO_PAYLOAD, OutgoingFrame, VideoOut};
 /// How often a thread without pictures looks whether it is to end.
 const IDLE: Duration = Duration::from_millis(200);
 
+/// What an encoder gets even where less may be spent, in bit/s: it is a try then, and short.
+const LEAST_BITRATE: u32 = 30_000;
+
 /// See the module.
 pub(super) struct Outgoing {
     path: Box<dyn VideoOut>,
     slot: FrameSlot,
     sends: Arc<AtomicBool>,
+    /// The line carries no pictures: none are sent.
+    starved: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     start: Instant,
     adaptation: Option<VideoAdaptation>,
@@ -37,12 +42,14 @@ impl Outgoing {
         path: Box<dyn VideoOut>,
         slot: FrameSlot,
         sends: Arc<AtomicBool>,
+        starved: Arc<AtomicBool>,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
             path,
             slot,
             sends,
+            starved,
             stop,
             start: Instant::now(),
             adaptation: None,
@@ -76,7 +83,9 @@ impl Outgoing {
         let now = self.start.elapsed();
         let adaptation = self.adaptation.get_or_insert_with(|| VideoAdaptation::new(demand.bitrate));
         adaptation.spend(demand.bitrate, now);
-        let Some(step) = adaptation.step() else { return Ok(()) };
+        let step = adaptation.step();
+        self.starved.store(step.is_none(), Ordering::Release);
+        let Some(step) = step else { return Ok(()) };
         if !is_due(&mut self.due, frame.captured, step) {
             if demand.keyframe
                 && let Some(encoder) = &mut self.encoder
@@ -90,7 +99,7 @@ impl Outgoing {
             width,
             height,
             frame_rate: step.frame_rate,
-            bitrate: demand.bitrate,
+            bitrate: demand.bitrate.max(LEAST_BITRATE),
             content: Content::Camera,
         };
         let encoder = match &mut self.encoder {

@@ -35,6 +35,11 @@ const MORE: f64 = 1.1;
 const LASTED: Duration = Duration::from_secs(2);
 /// A rate that falls below [`OFF`] for a moment, while the line is measured anew, turns nothing off.
 const TOO_LITTLE: Duration = Duration::from_secs(1);
+/// While no pictures leave, nobody learns what the line carries: so it is tried, for so long, after a pause that is twice as
+/// long each time, up to the other. Pictures that last so long were no try any more.
+const TRY: Duration = Duration::from_millis(2_500);
+const TRY_AFTER: Duration = Duration::from_secs(5);
+const TRY_AFTER_MOST: Duration = Duration::from_secs(40);
 /// The share of a frame's time that encoding may take: beyond, the size falls. Under the other there is room.
 const BUSY: f64 = 0.8;
 const IDLE: f64 = 0.35;
@@ -53,6 +58,10 @@ pub struct VideoAdaptation {
     /// Since when there has been enough for the next step up, or for the camera to come back.
     enough: Option<Duration>,
     little: Option<Duration>,
+    /// Since when the camera is off, how long it stays so at most, and since when it is on by a try.
+    off: Option<Duration>,
+    try_after: Duration,
+    trying: Option<Duration>,
     load: f64,
     /// When the machine was too slow last.
     slow: Option<Duration>,
@@ -62,7 +71,17 @@ impl VideoAdaptation {
     /// The best step for a rate in bit/s.
     pub fn new(bitrate: u32) -> Self {
         let step = LADDER.iter().position(|(_, needs)| bitrate >= *needs).unwrap_or(LADDER.len() - 1);
-        Self { step: Some(step), most: 0, enough: None, little: None, load: 0.0, slow: None }
+        Self {
+            step: Some(step),
+            most: 0,
+            enough: None,
+            little: None,
+            off: None,
+            try_after: TRY_AFTER,
+            trying: None,
+            load: 0.0,
+            slow: None,
+        }
     }
 
     /// What to encode now; `None`: nothing, the camera is off until there is more to spend.
@@ -100,11 +119,15 @@ impl VideoAdaptation {
                 let fits = |index: usize| rate >= f64::from(LADDER[index].1) * LESS;
                 if bitrate < OFF {
                     let since = *self.little.get_or_insert(now);
-                    if now.saturating_sub(since) >= TOO_LITTLE {
-                        self.step = None;
+                    let allowed = if self.trying.is_some() { TRY } else { TOO_LITTLE };
+                    if now.saturating_sub(since) >= allowed {
+                        (self.step, self.off, self.trying) = (None, Some(now), None);
                     }
                 } else {
                     self.little = None;
+                    if self.trying.is_some_and(|since| now.saturating_sub(since) >= 2 * TRY) {
+                        (self.trying, self.try_after) = (None, TRY_AFTER);
+                    }
                 }
                 if self.step.is_some() && !fits(step) {
                     let down = (step..LADDER.len()).find(|index| fits(*index));
@@ -117,8 +140,13 @@ impl VideoAdaptation {
                 }
             }
             None => {
-                if self.lasted(bitrate >= ON, now) {
-                    (self.step, self.little) = (Some(LADDER.len() - 1), None);
+                let waited = self.off.is_none_or(|off| now.saturating_sub(off) >= self.try_after);
+                if waited {
+                    self.trying = Some(now);
+                    self.try_after = (self.try_after * 2).min(TRY_AFTER_MOST);
+                }
+                if waited || self.lasted(bitrate >= ON, now) {
+                    (self.step, self.little, self.off) = (Some(LADDER.len() - 1), None, None);
                 }
             }
         }
@@ -199,11 +227,45 @@ mod tests {
     #[test]
     fn the_voice_comes_first() {
         let mut adaptation = VideoAdaptation::new(600_000);
-        let changes = spend(&mut adaptation, 40_000, 0.0, 5.0);
+        let changes = spend(&mut adaptation, 40_000, 0.0, 1.5);
         assert_eq!(changes.last().map(|change| change.1), Some(None));
-        assert_eq!(spend(&mut adaptation, 80_000, 5.0, 20.0), []);
-        let back = spend(&mut adaptation, 120_000, 20.0, 30.0);
-        assert_eq!(back[0].1, Some(180));
+        assert_eq!(spend(&mut adaptation, 80_000, 1.5, 3.0), []);
+        let back = spend(&mut adaptation, 120_000, 3.0, 8.0);
+        assert!(back[0].1 == Some(180) && back[0].0 < 5.5, "{back:?}");
+    }
+
+    #[test]
+    fn a_line_that_nothing_is_known_of_without_pictures_is_tried_now_and_then() {
+        let mut adaptation = VideoAdaptation::new(600_000);
+        let changes = spend(&mut adaptation, 20_000, 0.0, 240.0);
+        let tries: Vec<_> =
+            changes.iter().filter(|(_, height)| height.is_some()).map(|(at, _)| *at).collect();
+        // The first change is to the smallest size.
+        let pauses: Vec<_> = tries[1..].windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!((tries[1] - 6.0).abs() < 0.5, "{tries:?}");
+        assert!(pauses[0] > 10.0 && pauses[0] < 14.0, "{pauses:?}");
+        assert!(pauses.iter().all(|pause| *pause < 45.0) && pauses.last().is_some_and(|last| *last > 40.0));
+        let shown: f64 = changes[1..]
+            .windows(2)
+            .filter(|pair| pair[0].1.is_some())
+            .map(|pair| pair[1].0 - pair[0].0)
+            .sum();
+        assert!(shown < 20.0, "{shown} s of 240 took something from the voice");
+    }
+
+    #[test]
+    fn a_try_that_finds_a_line_stays_and_the_next_pause_is_short_again() {
+        let mut adaptation = VideoAdaptation::new(600_000);
+        spend(&mut adaptation, 20_000, 0.0, 30.0);
+        let until = (0..600).map(|tenth| 30.0 + 0.1 * f64::from(tenth)).find(|at| {
+            adaptation.spend(20_000, seconds(*at));
+            adaptation.step().is_some()
+        });
+        let on = until.unwrap();
+        assert!(!spend(&mut adaptation, 300_000, on, on + 20.0).iter().any(|(_, height)| height.is_none()));
+        let changes = spend(&mut adaptation, 20_000, on + 20.0, on + 40.0);
+        let off = changes.iter().position(|(_, height)| height.is_none()).unwrap();
+        assert!(changes[off + 1].0 - changes[off].0 < 5.5, "{changes:?}");
     }
 
     #[test]
