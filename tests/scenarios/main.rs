@@ -5,9 +5,9 @@ mod answered_elsewhere;
 mod browser;
 mod busy;
 mod caller_line_drops;
-#[cfg(target_os = "linux")]
-mod camera_changes;
 mod camera_on_and_off;
+#[cfg(target_os = "linux")]
+mod camera_pulled;
 mod certificate_renewal;
 mod declined_on_one_device;
 mod full_disk;

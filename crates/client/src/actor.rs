@@ -66,8 +66,6 @@ pub(crate) enum Wish {
     Sound(SoundChange, oneshot::Sender<Result<SoundSettings, ClientError>>),
     /// How sound is set, and how the devices are.
     SoundState(oneshot::Sender<(SoundSettings, DeskStatus)>),
-    /// Another camera.
-    Camera(Option<String>, oneshot::Sender<Result<(), ClientError>>),
     /// Hang up, close the line, and end.
     Shutdown(oneshot::Sender<()>),
 }
@@ -290,12 +288,6 @@ impl Actor {
             Wish::MissedSeen => self.missed_seen(),
             Wish::Sound(change, reply) => {
                 let _ = reply.send(self.set_sound(change));
-            }
-            Wish::Camera(camera, reply) => {
-                let _ = reply.send(match &mut self.video {
-                    Some(video) => video.choose(camera.as_deref()),
-                    None => Err(LocalCode::Invalid.into()),
-                });
             }
             Wish::SoundState(reply) => {
                 let _ = reply.send(self.sound_state());

@@ -2,7 +2,6 @@
 
 mod account;
 mod calls;
-mod camera;
 mod people;
 mod sound;
 

@@ -58,24 +58,6 @@ impl VideoEngine {
         Ok(Self { choice, screen, demand, slot, camera: None, refused: None, told: None, calls })
     }
 
-    /// Another camera from now on, also in the midst of a call; none sends no pictures.
-    ///
-    /// # Errors
-    /// `invalid`, with a sentence, when it is named by nothing or its file can't be played: the one of before stays.
-    pub(crate) fn choose(&mut self, camera: Option<&str>) -> Result<(), ClientError> {
-        let choice = choice_of(camera)?;
-        match (&self.camera, &choice) {
-            (Some(camera), Some(choice)) => camera.switch(choice).map_err(|error| {
-                ClientError::saying(LocalCode::Invalid, format!("That camera can't be used: {error}."))
-            })?,
-            (_, None) => (self.camera, self.refused) = (None, None),
-            (None, Some(_)) => {}
-        }
-        self.choice = choice;
-        self.apply();
-        Ok(())
-    }
-
     /// A call's pictures have a way now.
     pub(crate) fn path(&mut self, call: CallId, path: VideoPath, lips: Lips) {
         match self.start(call, path, lips) {
