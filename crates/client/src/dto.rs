@@ -10,6 +10,7 @@ use crate::sound::SoundNews;
 
 /// Everything that a screen which has just been opened needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct State {
     /// The server's address, once one is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,6 +33,7 @@ pub struct State {
 
 /// The own account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Account {
     /// The account.
     pub account: AccountId,
@@ -50,6 +52,7 @@ pub struct Account {
 
 /// The line to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "connection", rename_all = "snake_case")]
 pub enum Connection {
     /// Nobody has asked for one.
@@ -75,6 +78,7 @@ pub enum Connection {
 
 /// Who placed a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// This device.
@@ -85,6 +89,7 @@ pub enum Direction {
 
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Outgoing, and nobody at the other end has heard of it.
@@ -107,6 +112,7 @@ pub enum Phase {
 
 /// How well this device knows who is at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
     /// This handle was never seen before.
@@ -121,6 +127,7 @@ pub enum Trust {
 
 /// The other end of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Party {
     /// The account, proved by its key.
     pub account: AccountId,
@@ -136,7 +143,8 @@ pub struct Party {
 }
 
 /// What one side sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct MediaOn {
     /// The microphone is on.
     pub audio: bool,
@@ -148,6 +156,7 @@ pub struct MediaOn {
 
 /// One of the seven safety emoji.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Emoji {
     /// The picture.
     pub symbol: &'static str,
@@ -159,6 +168,7 @@ pub struct Emoji {
 
 /// One call, whole: every event about a call carries all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct CallState {
     /// Which call.
     pub call: CallId,
@@ -188,6 +198,7 @@ pub struct CallState {
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct CallEnd {
     /// Why.
     pub why: Why,
@@ -204,6 +215,7 @@ pub struct CallEnd {
 
 /// Why a call is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The other side declined.
@@ -250,6 +262,7 @@ pub enum Why {
 
 /// What came of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The two talked.
@@ -270,6 +283,7 @@ pub enum Outcome {
 
 /// A line of the recent calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct RecentCall {
     /// For [`crate::Client::delete_recent`]; grows.
     pub id: u64,
@@ -299,6 +313,7 @@ pub struct RecentCall {
 
 /// What is to be heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Tone {
     /// The ringtone.
@@ -313,6 +328,7 @@ pub enum Tone {
 
 /// Whom a handle is pinned to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct PinState {
     /// The handle.
     pub handle: Handle,
@@ -329,6 +345,7 @@ pub struct PinState {
 
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ClientEvent {
     /// The line to the server is another.

@@ -23,6 +23,7 @@ const LOSS_HEARD: f64 = 1.0;
 
 /// A second of a call, as this end has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Quality {
     /// Which call.
     pub call: CallId,
@@ -54,6 +55,7 @@ pub struct Quality {
 
 /// Quality in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Word {
     /// Hard to talk.
@@ -66,6 +68,7 @@ pub enum Word {
 
 /// What makes a call less than good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Nothing arrives.

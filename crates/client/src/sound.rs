@@ -29,6 +29,7 @@ use serde::Serialize;
 
 /// Something about this machine's sound that a person should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "sound", rename_all = "snake_case")]
 pub enum SoundNews {
     /// The device is away or failed; until it is back another one stands in, if there is one.
@@ -61,6 +62,7 @@ pub enum SoundNews {
 
 /// In or out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum SoundDirection {
     /// Sound comes in.

@@ -57,10 +57,11 @@ const ROWS: &[Row] = &[
         dev: &[],
     },
     Row {
-        member: "carillon-app",
+        member: "carillon-shell",
         normal: &["carillon-wire", "carillon-client", "carillon-server"],
         dev: &[],
     },
+    Row { member: "carillon-app", normal: &["carillon-wire", "carillon-client", "carillon-shell"], dev: &[] },
     Row { member: TESTKIT, normal: &[], dev: &[] },
     Row { member: "xtask", normal: &[], dev: &[] },
 ];

@@ -85,6 +85,7 @@ impl<'de> Deserialize<'de> for Blob {
 
 /// Exactly `N` bytes: keys, nonces, hashes, signatures.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(as = "String"))]
 pub struct Fixed<const N: usize>(pub [u8; N]);
 
 /// An Ed25519 or X25519 public key, a nonce, or a SHA-256 hash.

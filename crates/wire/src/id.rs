@@ -14,6 +14,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $letter:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(as = "String"))]
         #[serde(transparent)]
         pub struct $name(pub Fixed<16>);
 
@@ -75,6 +76,7 @@ id!(
 /// 3 to 20 of `a`–`z`, `0`–`9` and `_`; starts with a letter, does not end in `_`, has no two `_` in a row.
 /// Upper case is folded. Personal data: its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(as = "String"))]
 pub struct Handle(String);
 
 /// Why a text is no handle.

@@ -26,6 +26,7 @@ pub struct ErrorBody {
 
 /// `GET /v1/server`: what a client needs to know before it signs up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServerInfo {
     /// Protocol versions served.
@@ -41,6 +42,7 @@ pub struct ServerInfo {
 
 /// Who may sign up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SignUpMode {
@@ -150,6 +152,7 @@ pub struct Me {
 
 /// An account as others see it.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Profile {
     /// The account.
@@ -171,6 +174,7 @@ redacting_debug!(Profile { account, handle, picture, verified; name });
 
 /// An account beside what binds it to the own one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Person {
     /// The account.
@@ -186,6 +190,7 @@ pub struct Person {
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// The entries.
@@ -208,6 +213,7 @@ pub struct DeviceKeys {
 
 /// `GET /v1/devices`: one of the own devices.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Device {
     /// The device.
@@ -243,6 +249,7 @@ redacting_debug!(ProfileChange { ; name });
 
 /// `GET /v1/settings/calls`: who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CallSettings {
     /// Calls as a whole.
@@ -265,6 +272,7 @@ impl Default for CallSettings {
 
 /// `PATCH /v1/settings/calls`: a missing field stays as it is. Answer: [`CallSettings`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CallSettingsChange {
     /// Calls as a whole.
@@ -300,6 +308,7 @@ impl CallSettings {
 
 /// `GET /v1/abilities`: what the roll-out lets the signed-in account do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Abilities {
     /// May place calls. Everyone may be called.
@@ -308,6 +317,7 @@ pub struct Abilities {
 
 /// Which of the two lists a call that did not reach anybody is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MissedKind {
@@ -319,6 +329,7 @@ pub enum MissedKind {
 
 /// `GET /v1/calls/missed` and `GET /v1/calls/filtered`: a call that did not reach anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MissedCall {
     /// For `DELETE /v1/calls/missed/{id}`; grows, so a client asks for what came after the last one it knows.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A span in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(as = "u64"))]
 #[serde(transparent)]
 pub struct Millis(pub u64);
 
@@ -29,6 +30,7 @@ impl From<Duration> for Millis {
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z, leap seconds ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(as = "u64"))]
 #[serde(transparent)]
 pub struct UnixMillis(pub u64);
 

@@ -13,6 +13,7 @@ use crate::sound::{SoundChange, SoundDirection, SoundSettings};
 
 /// A microphone or a speaker of this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct SoundDeviceInfo {
     /// What a setting keeps; the same after a restart.
     pub id: String,

@@ -12,6 +12,7 @@ const MAX_VOLUME: u16 = 200;
 
 /// Sound as a person has set it. The default is what suits most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
 pub struct SoundSettings {
     /// `default`, or a name or id of [`crate::Client::sound_devices`], or a synthetic one (`silence`, `tone`, `chirps`,
@@ -47,6 +48,7 @@ impl Default for SoundSettings {
 
 /// When echo is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum EchoControl {
     /// Where there can be one: not where both devices sit on the head.
@@ -60,6 +62,7 @@ pub enum EchoControl {
 
 /// A change of some settings; what is missing stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(optional_fields))]
 #[serde(default)]
 pub struct SoundChange {
     /// See [`SoundSettings::microphone`].

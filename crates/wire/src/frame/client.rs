@@ -29,6 +29,7 @@ pub enum DeclineReason {
 
 /// For whom a device declines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum DeclineScope {
     /// For this device; the others go on ringing.

@@ -170,6 +170,7 @@ impl Event {
 
 /// What changed about the own account, on another device or by others: the client asks again by REST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
     /// Who may call.
